@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * kvm-heartbeat: the paravirtual heartbeat device, as host and guest see it
+ *
+ * This header is the whole contract between the device model in the host and
+ * the driver in the guest. Documentation/device.rst explains it in prose and
+ * says what each side may rely on. All values are little-endian.
+ */
+#ifndef _UAPI_KVM_HEARTBEAT_H
+#define _UAPI_KVM_HEARTBEAT_H
+
+#include <linux/types.h>
+
+/* PCI identity. The vendor number is shared: check the magic in BAR0 too. */
+#define KVM_HEARTBEAT_PCI_VENDOR	0x1234
+#define KVM_HEARTBEAT_PCI_DEVICE	0x4842
+#define KVM_HEARTBEAT_PCI_REVISION	0x01
+
+#define KVM_HEARTBEAT_BAR_REGS		0	/* registers, every access traps */
+#define KVM_HEARTBEAT_BAR_PULSE		2	/* the pulse page, plain memory */
+
+#define KVM_HEARTBEAT_MAGIC		0x5442484b	/* "KHBT" */
+#define KVM_HEARTBEAT_VERSION		1
+
+/* The bounds of the configuration; a driver refuses an interval outside. */
+#define KVM_HEARTBEAT_INTERVAL_MIN_NS	1000000ULL		/* 1 ms */
+#define KVM_HEARTBEAT_INTERVAL_MAX_NS	3600000000000ULL	/* 1 h */
+
+/*
+ * BAR0: registers. Reads of any size and alignment return the bytes at that
+ * place, zero where nothing is defined. Only naturally aligned 32-bit writes
+ * to the two writable registers have an effect; all others are ignored.
+ */
+#define KVM_HEARTBEAT_REG_MAGIC		0x00	/* ro, 32 bit */
+#define KVM_HEARTBEAT_REG_VERSION	0x04	/* ro, 32 bit */
+#define KVM_HEARTBEAT_REG_FEATURES	0x08	/* ro, 32 bit: none defined yet */
+#define KVM_HEARTBEAT_REG_NR_SLOTS	0x0c	/* ro, 32 bit */
+#define KVM_HEARTBEAT_REG_INTERVAL_NS	0x10	/* ro, 64 bit */
+#define KVM_HEARTBEAT_REG_TIMEOUT_NS	0x18	/* ro, 64 bit */
+#define KVM_HEARTBEAT_REG_LIFECYCLE	0x20	/* rw, enum kvm_heartbeat_lifecycle */
+#define KVM_HEARTBEAT_REG_DOORBELL	0x40	/* wo, number of the CPU that rings */
+
+/**
+ * enum kvm_heartbeat_lifecycle - what the guest says of itself
+ * @KVM_HEARTBEAT_NONE: nothing said since the device was last reset
+ * @KVM_HEARTBEAT_ARM: a new incarnation beats from now on; counts as a beat
+ * @KVM_HEARTBEAT_SHUTDOWN: no more beats: halt or power-off
+ * @KVM_HEARTBEAT_REBOOT: no more beats: restart, kexec included
+ * @KVM_HEARTBEAT_SUSPEND: no more beats until %KVM_HEARTBEAT_ARM: suspend
+ * @KVM_HEARTBEAT_UNLOAD: no more beats: the driver lets go of the device
+ * @KVM_HEARTBEAT_PANIC: no more beats: the guest kernel has panicked
+ *
+ * Written to %KVM_HEARTBEAT_REG_LIFECYCLE, which reads back the last value
+ * that was accepted. Other values are ignored.
+ */
+enum kvm_heartbeat_lifecycle {
+	KVM_HEARTBEAT_NONE = 0,
+	KVM_HEARTBEAT_ARM = 1,
+	KVM_HEARTBEAT_SHUTDOWN = 2,
+	KVM_HEARTBEAT_REBOOT = 3,
+	KVM_HEARTBEAT_SUSPEND = 4,
+	KVM_HEARTBEAT_UNLOAD = 5,
+	KVM_HEARTBEAT_PANIC = 6,
+};
+
+/**
+ * struct kvm_heartbeat_pulse_header - the start of BAR2
+ * @magic: %KVM_HEARTBEAT_MAGIC
+ * @version: %KVM_HEARTBEAT_VERSION
+ * @config_seq: generation of the configuration: odd while the host writes it,
+ *	changed whenever it has; read it before and after the values
+ * @nr_slots: number of entries in the array of &struct kvm_heartbeat_slot that
+ *	follows this header
+ * @interval_ns: time between two beats, ns
+ * @timeout_ns: silence after which the host calls the guest unresponsive, ns
+ * @reserved0: zero
+ * @config_ack: the @config_seq by which the guest beats, written before the
+ *	first beat that follows it; until it agrees, the host judges by the more
+ *	patient of the old and the new configuration
+ * @reserved1: zero
+ *
+ * The first cache line is the host's to write, the second the guest's. The
+ * host never reads back what it wrote here.
+ */
+struct kvm_heartbeat_pulse_header {
+	__le32 magic;
+	__le32 version;
+	__le32 config_seq;
+	__le32 nr_slots;
+	__le64 interval_ns;
+	__le64 timeout_ns;
+	__u8 reserved0[32];
+
+	__le32 config_ack;
+	__u8 reserved1[60];
+};
+
+#define KVM_HEARTBEAT_SLOT_ONLINE	(1 << 0)	/* this CPU pulses */
+
+/**
+ * struct kvm_heartbeat_slot - the pulse of one guest CPU, one cache line
+ * @pulses: incremented by the CPU itself from its timer interrupt, once an
+ *	interval
+ * @flags: %KVM_HEARTBEAT_SLOT_ONLINE or zero
+ * @reserved: zero
+ *
+ * Slot n belongs to guest CPU n. A CPU whose number is @nr_slots or above has
+ * no slot and may still ring the doorbell.
+ */
+struct kvm_heartbeat_slot {
+	__le64 pulses;
+	__le32 flags;
+	__u8 reserved[52];
+};
+
+#endif /* _UAPI_KVM_HEARTBEAT_H */
