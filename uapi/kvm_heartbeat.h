@@ -95,7 +95,7 @@ struct kvm_heartbeat_pulse_header {
 	__u8 reserved1[60];
 };
 
-#define KVM_HEARTBEAT_SLOT_ONLINE	(1 << 0)	/* this CPU pulses */
+#define KVM_HEARTBEAT_SLOT_ONLINE	0x00000001	/* this CPU pulses */
 
 /**
  * struct kvm_heartbeat_slot - the pulse of one guest CPU, one cache line

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one place that knows kernels apart. Code elsewhere is written to the
+ * newest API; Kbuild looks into the headers for what is missing here.
+ */
+#ifndef KVMHB_COMPAT_H
+#define KVMHB_COMPAT_H
+
+#include <linux/eventfd.h>
+#include <linux/hrtimer.h>
+
+#ifndef KVMHB_HAVE_HRTIMER_SETUP
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock_id, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock_id, mode);
+	timer->function = function;
+}
+#endif
+
+/* Took a count until 6.8. */
+static inline void kvmhb_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#ifdef KVMHB_HAVE_EVENTFD_SIGNAL_1
+	eventfd_signal(ctx);
+#else
+	eventfd_signal(ctx, 1);
+#endif
+}
+
+#endif /* KVMHB_COMPAT_H */

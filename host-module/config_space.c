@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/pci_ids.h>
+#include <linux/string.h>
+
+#include "config_space.h"
+#include "kvm_heartbeat.h"
+
+#define MSI_CAP		0x40	/* the only capability */
+
+/* Sets a little-endian field of @size bytes and which of its bits can be written. */
+static void set(struct kvmhb_config_space *space, unsigned int at, unsigned int size,
+		u32 value, u32 writable)
+{
+	unsigned int i;
+
+	for (i = 0; i < size; i++) {
+		space->value[at + i] = value >> (8 * i);
+		space->writable[at + i] = writable >> (8 * i);
+	}
+}
+
+/**
+ * kvmhb_config_space_init - give the configuration space its reset contents
+ * @space: what to fill
+ * @regs_size: bytes of BAR0, a power of two
+ * @pulse_size: bytes of BAR2, a power of two
+ *
+ * Context: any.
+ */
+void kvmhb_config_space_init(struct kvmhb_config_space *space, u32 regs_size, u32 pulse_size)
+{
+	memset(space, 0, sizeof(*space));
+
+	set(space, PCI_VENDOR_ID, 2, KVM_HEARTBEAT_PCI_VENDOR, 0);
+	set(space, PCI_DEVICE_ID, 2, KVM_HEARTBEAT_PCI_DEVICE, 0);
+	set(space, PCI_COMMAND, 2, 0,
+	    PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	set(space, PCI_STATUS, 2, PCI_STATUS_CAP_LIST, 0);
+	set(space, PCI_REVISION_ID, 1, KVM_HEARTBEAT_PCI_REVISION, 0);
+	set(space, PCI_CLASS_DEVICE, 2, PCI_CLASS_SYSTEM_OTHER, 0);
+	set(space, PCI_CACHE_LINE_SIZE, 1, 0, 0xff);
+	set(space, PCI_SUBSYSTEM_VENDOR_ID, 2, KVM_HEARTBEAT_PCI_VENDOR, 0);
+	set(space, PCI_SUBSYSTEM_ID, 2, KVM_HEARTBEAT_PCI_DEVICE, 0);
+	set(space, PCI_INTERRUPT_LINE, 1, 0, 0xff);
+
+	set(space, PCI_BASE_ADDRESS_0, 4, PCI_BASE_ADDRESS_MEM_TYPE_32, ~(regs_size - 1));
+	set(space, PCI_BASE_ADDRESS_2, 4,
+	    PCI_BASE_ADDRESS_MEM_TYPE_32 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+	    ~(pulse_size - 1));
+
+	set(space, PCI_CAPABILITY_LIST, 1, MSI_CAP, 0);
+	set(space, MSI_CAP + PCI_CAP_LIST_ID, 1, PCI_CAP_ID_MSI, 0);
+	set(space, MSI_CAP + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_64BIT, PCI_MSI_FLAGS_ENABLE);
+	set(space, MSI_CAP + PCI_MSI_ADDRESS_LO, 4, 0, ~3U);
+	set(space, MSI_CAP + PCI_MSI_ADDRESS_HI, 4, 0, ~0U);
+	set(space, MSI_CAP + PCI_MSI_DATA_64, 2, 0, 0xffff);
+}
+
+/**
+ * kvmhb_config_space_write - write to the configuration space
+ * @space: the configuration space; the caller serialises
+ * @offset: where the write begins
+ * @bytes: what is written
+ * @count: how many bytes; @offset + @count is within the space
+ *
+ * Context: any.
+ */
+void kvmhb_config_space_write(struct kvmhb_config_space *space, unsigned int offset,
+			      const u8 *bytes, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		u8 writable = space->writable[offset + i];
+		u8 *value = &space->value[offset + i];
+
+		*value = (*value & ~writable) | (bytes[i] & writable);
+	}
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The PCI configuration space of the device. */
+#ifndef KVMHB_CONFIG_SPACE_H
+#define KVMHB_CONFIG_SPACE_H
+
+#include <linux/pci_regs.h>
+#include <linux/types.h>
+
+/**
+ * struct kvmhb_config_space - contents of the configuration space
+ * @value: what is read
+ * @writable: the bits of @value that a write changes
+ *
+ * BARs answer the sizing write by the bits that are not writable.
+ */
+struct kvmhb_config_space {
+	u8 value[PCI_CFG_SPACE_SIZE];
+	u8 writable[PCI_CFG_SPACE_SIZE];
+};
+
+void kvmhb_config_space_init(struct kvmhb_config_space *space, u32 regs_size, u32 pulse_size);
+void kvmhb_config_space_write(struct kvmhb_config_space *space, unsigned int offset,
+			      const u8 *bytes, size_t count);
+
+#endif /* KVMHB_CONFIG_SPACE_H */

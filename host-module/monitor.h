@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The monitor of one guest: takes beats and the guest's words in, watches the
+ * deadline, and reports each change of state. Knows neither KVM nor VFIO.
+ */
+#ifndef KVMHB_MONITOR_H
+#define KVMHB_MONITOR_H
+
+#include <linux/atomic.h>
+#include <linux/hrtimer.h>
+#include <linux/mutex.h>
+#include <linux/ratelimit_types.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "rules.h"
+
+struct device;
+struct kvmhb_pulse;
+
+/**
+ * struct kvmhb_monitor - the monitor of one guest
+ * @dev: the mdev, by whose UUID all reports are known
+ * @report_limit: bounds what a guest can make the host log and announce
+ *
+ * @lock: serialises whatever changes the state or the configuration, and with
+ *	it the order of reports; protects all from here to @downtime_ns
+ * @verdict: state and cause; @verdict.state is also read without @lock
+ * @config: what users set, with the timeout that follows from it
+ * @timeout_set_ns: the explicit timeout, ns, or 0 while it follows the interval
+ * @judged: what the guest is judged by: @config, or while @retuning something
+ *	more patient; read without @lock by beats
+ * @retuning: the guest has not yet acknowledged @config
+ * @pulse: the VM's pulse page; NULL while detached
+ * @vmm_pid: thread group of the VMM, 0 while detached
+ * @lifecycle: the last word that the guest said and the monitor accepted
+ * @silent_since_ns: in late and unresponsive: the last beat before, ns of
+ *	CLOCK_MONOTONIC
+ * @outages: how often the guest became unresponsive
+ * @downtime_ns: how long it was, summed over the outages that ended, ns
+ *
+ * @last_beat_ns: arrival of the last beat, or of the arming, ns of
+ *	CLOCK_MONOTONIC; 0 before it
+ * @beats: beats since the VM was attached
+ * @missed: beats that should have come and did not, up to @last_beat_ns
+ * @gaps: statistics of the time between beats; outages are not among it
+ * @attention: the next beat has to wake @work: the guest is not alive, or
+ *	@retuning
+ *
+ * @deadline_ns: the silence at which @timer looks up, ns; stable while @timer
+ *	is armed
+ * @timer: the deadline. Armed with @lock held and after hrtimer_cancel(), so
+ *	never while its callback runs
+ * @work: judges the guest, in process context
+ *
+ * A beat touches only the fields from @last_beat_ns to @attention. It takes no
+ * lock and arms no timer: the timer, when it fires, looks at the last beat and
+ * moves on by itself.
+ */
+struct kvmhb_monitor {
+	struct device *dev;
+	struct ratelimit_state report_limit;
+
+	struct mutex lock;	/* of all from here to @downtime_ns */
+	struct kvmhb_verdict verdict;
+	struct kvmhb_timing config;
+	u64 timeout_set_ns;
+	struct kvmhb_timing judged;
+	bool retuning;
+	struct kvmhb_pulse *pulse;
+	pid_t vmm_pid;
+	u32 lifecycle;
+	u64 silent_since_ns;
+	u64 outages;
+	u64 downtime_ns;
+
+	atomic64_t last_beat_ns;
+	atomic64_t beats;
+	atomic64_t missed;
+	struct kvmhb_gaps gaps;
+	bool attention;
+
+	u64 deadline_ns;
+	struct hrtimer timer;
+	struct work_struct work;
+};
+
+/**
+ * struct kvmhb_readings - what sysfs shows of a monitor, taken at one moment
+ * @verdict: state and cause
+ * @config: the configuration
+ * @lifecycle: the last word that the guest said and the monitor accepted
+ * @vmm_pid: thread group of the VMM, 0 if there is none
+ * @beats: beats since the VM was attached
+ * @missed: beats that did not come, a running silence included
+ * @outages: how often the guest became unresponsive
+ * @downtime_ns: how long it was, a running outage included, ns
+ * @has_beaten: the guest has armed since the VM was last reset
+ * @last_beat_ns: time since the last beat or the arming, ns
+ * @gaps: statistics of the time between beats
+ */
+struct kvmhb_readings {
+	struct kvmhb_verdict verdict;
+	struct kvmhb_timing config;
+	u32 lifecycle;
+	pid_t vmm_pid;
+	u64 beats;
+	u64 missed;
+	u64 outages;
+	u64 downtime_ns;
+	bool has_beaten;
+	u64 last_beat_ns;
+	struct kvmhb_gaps gaps;
+};
+
+int kvmhb_monitors_init(void);
+void kvmhb_monitors_exit(void);
+
+int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
+		       u64 interval_ns, u64 timeout_ns);
+void kvmhb_monitor_uninit(struct kvmhb_monitor *mon);
+void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse, pid_t vmm_pid);
+void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
+void kvmhb_monitor_reset(struct kvmhb_monitor *mon);
+void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu);
+void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word);
+int kvmhb_monitor_set_interval(struct kvmhb_monitor *mon, u64 interval_ns);
+int kvmhb_monitor_set_timeout(struct kvmhb_monitor *mon, u64 timeout_ns);
+void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings);
+
+#endif /* KVMHB_MONITOR_H */

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/build_bug.h>
+#include <linux/kernel.h>
+
+#include "names.h"
+
+static const char * const state_names[] = {
+	[KVMHB_DETACHED]	= "detached",
+	[KVMHB_WAITING]		= "waiting",
+	[KVMHB_ALIVE]		= "alive",
+	[KVMHB_LATE]		= "late",
+	[KVMHB_UNRESPONSIVE]	= "unresponsive",
+	[KVMHB_STOPPED]		= "stopped",
+	[KVMHB_PANICKED]	= "panicked",
+};
+
+static_assert(ARRAY_SIZE(state_names) == KVMHB_NR_STATES);
+
+static const char * const cause_names[] = {
+	[KVMHB_CAUSE_NONE]	= "none",
+	[KVMHB_CAUSE_SHUTDOWN]	= "shutdown",
+	[KVMHB_CAUSE_REBOOT]	= "reboot",
+	[KVMHB_CAUSE_SUSPEND]	= "suspend",
+	[KVMHB_CAUSE_UNLOAD]	= "unload",
+	[KVMHB_CAUSE_PANIC]	= "panic",
+	[KVMHB_CAUSE_VMM_GONE]	= "vmm-gone",
+	[KVMHB_CAUSE_UNKNOWN]	= "unknown",
+};
+
+static_assert(ARRAY_SIZE(cause_names) == KVMHB_NR_CAUSES);
+
+/**
+ * kvmhb_state_name - the word for a state
+ * @state: below %KVMHB_NR_STATES
+ *
+ * Return: a static string. Context: any.
+ */
+const char *kvmhb_state_name(enum kvmhb_state state)
+{
+	return state_names[state];
+}
+
+/**
+ * kvmhb_cause_name - the word for a cause
+ * @cause: below %KVMHB_NR_CAUSES
+ *
+ * Return: a static string. Context: any.
+ */
+const char *kvmhb_cause_name(enum kvmhb_cause cause)
+{
+	return cause_names[cause];
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/errno.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "kvm_heartbeat.h"
+#include "pulse.h"
+#include "rules.h"
+
+/* A bound on what one VM can make the host allocate: 1022 slots. */
+#define KVMHB_PULSE_MAX_SIZE	SZ_64K
+
+/**
+ * kvmhb_pulse_init - allocate a pulse page
+ * @pulse: what to initialise; kvmhb_pulse_reset() fills the page itself
+ * @nr_vcpus: CPUs that need a slot; more get one if the page has room
+ *
+ * Return: 0 or -ENOMEM. Context: process.
+ */
+int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus)
+{
+	size_t size = sizeof(struct kvm_heartbeat_pulse_header) +
+		      (size_t)nr_vcpus * sizeof(struct kvm_heartbeat_slot);
+
+	size = clamp_t(size_t, size, PAGE_SIZE, max_t(size_t, KVMHB_PULSE_MAX_SIZE, PAGE_SIZE));
+	size = roundup_pow_of_two(size);
+
+	pulse->header = vmalloc_user(size);
+	if (!pulse->header)
+		return -ENOMEM;
+
+	pulse->size = size;
+	pulse->nr_slots = (size - sizeof(struct kvm_heartbeat_pulse_header)) /
+			  sizeof(struct kvm_heartbeat_slot);
+	pulse->config_seq = 0;
+	return 0;
+}
+
+/**
+ * kvmhb_pulse_uninit - free a pulse page
+ * @pulse: what kvmhb_pulse_init() initialised
+ *
+ * Context: process.
+ */
+void kvmhb_pulse_uninit(struct kvmhb_pulse *pulse)
+{
+	vfree(pulse->header);
+	pulse->header = NULL;
+}
+
+/**
+ * kvmhb_pulse_publish - tell the guest how often to beat
+ * @pulse: the pulse page
+ * @timing: the configuration
+ *
+ * Context: any; the caller serialises.
+ */
+void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing)
+{
+	struct kvm_heartbeat_pulse_header *header = pulse->header;
+
+	WRITE_ONCE(header->config_seq, cpu_to_le32(pulse->config_seq + 1));
+	/* Odd before the values; pairs with the guest's second read of the seq. */
+	smp_wmb();
+	WRITE_ONCE(header->interval_ns, cpu_to_le64(timing->interval_ns));
+	WRITE_ONCE(header->timeout_ns, cpu_to_le64(timing->timeout_ns));
+	pulse->config_seq += 2;
+	/* The values before even; pairs with the guest's first read of the seq. */
+	smp_store_release(&header->config_seq, cpu_to_le32(pulse->config_seq));
+}
+
+/**
+ * kvmhb_pulse_reset - give the pulse page the contents of a fresh device
+ * @pulse: the pulse page
+ * @timing: the configuration to publish in it
+ *
+ * The generation goes on, so that no acknowledgment of an earlier incarnation
+ * is taken for one of the next. Context: process; the caller serialises.
+ */
+void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing)
+{
+	struct kvm_heartbeat_pulse_header *header = pulse->header;
+
+	memset(header, 0, pulse->size);
+	header->magic = cpu_to_le32(KVM_HEARTBEAT_MAGIC);
+	header->version = cpu_to_le32(KVM_HEARTBEAT_VERSION);
+	header->nr_slots = cpu_to_le32(pulse->nr_slots);
+	kvmhb_pulse_publish(pulse, timing);
+}
+
+/**
+ * kvmhb_pulse_acked - whether the guest beats by what was published last
+ * @pulse: the pulse page
+ *
+ * Return: true if the guest says so; if it lies it is judged by the interval
+ * that it does not keep. Context: any.
+ */
+bool kvmhb_pulse_acked(const struct kvmhb_pulse *pulse)
+{
+	return le32_to_cpu(READ_ONCE(pulse->header->config_ack)) == pulse->config_seq;
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/math.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+
+#include "kvm_heartbeat.h"
+#include "rules.h"
+
+/**
+ * kvmhb_timing_make - check a configuration and fill in what follows from it
+ * @timing: where to store the result, untouched on error
+ * @interval_ns: time between two beats, ns
+ * @timeout_ns: silence that makes a guest unresponsive, ns, or 0 for twice
+ *	@interval_ns
+ *
+ * Return: 0; -ERANGE if one value is out of its range; -EINVAL if the timeout
+ * is not above the interval. Context: any.
+ */
+int kvmhb_timing_make(struct kvmhb_timing *timing, u64 interval_ns, u64 timeout_ns)
+{
+	if (interval_ns < KVM_HEARTBEAT_INTERVAL_MIN_NS ||
+	    interval_ns > KVM_HEARTBEAT_INTERVAL_MAX_NS ||
+	    timeout_ns > KVMHB_TIMEOUT_MAX_NS)
+		return -ERANGE;
+	if (!timeout_ns)
+		timeout_ns = 2 * interval_ns;
+	if (timeout_ns <= interval_ns)
+		return -EINVAL;
+
+	timing->interval_ns = interval_ns;
+	timing->timeout_ns = timeout_ns;
+	return 0;
+}
+
+/**
+ * kvmhb_timing_patient - the more patient of two configurations
+ * @a: one
+ * @b: the other
+ *
+ * Between a change of configuration and the guest's word that it has seen it,
+ * the guest may beat by either.
+ *
+ * Return: the longer of both intervals and of both timeouts. Context: any.
+ */
+struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
+					 const struct kvmhb_timing *b)
+{
+	return (struct kvmhb_timing) {
+		.interval_ns = max(a->interval_ns, b->interval_ns),
+		.timeout_ns = max(a->timeout_ns, b->timeout_ns),
+	};
+}
+
+/**
+ * kvmhb_late_ns - the silence that makes a guest late
+ * @timing: how often the guest has to beat
+ *
+ * A beat is overdue half an interval after it was due, or half way from there
+ * to the timeout if that comes first: jitter is not yet lateness.
+ *
+ * Return: ns, above the interval or equal to it, below the timeout. Context:
+ * any.
+ */
+u64 kvmhb_late_ns(const struct kvmhb_timing *timing)
+{
+	u64 spare_ns = timing->timeout_ns - timing->interval_ns;
+
+	return timing->interval_ns + min(timing->interval_ns, spare_ns) / 2;
+}
+
+/**
+ * kvmhb_judge - what silence says of an armed guest
+ * @timing: how often the guest has to beat
+ * @state: the state so far, an armed one
+ * @silence_ns: time since the last beat, ns
+ * @deadline_ns: where to store the silence at which to look again, ns;
+ *	%KVMHB_NO_DEADLINE if only a beat can change anything
+ *
+ * A guest is late before it is unresponsive, however long the silence: whoever
+ * follows the transitions sees the same order each time. A caller that gets a
+ * new state therefore asks again.
+ *
+ * Return: the new state. Context: any.
+ */
+enum kvmhb_state kvmhb_judge(const struct kvmhb_timing *timing, enum kvmhb_state state,
+			     u64 silence_ns, u64 *deadline_ns)
+{
+	u64 late_ns = kvmhb_late_ns(timing);
+
+	if (silence_ns < late_ns) {
+		*deadline_ns = late_ns;
+		return KVMHB_ALIVE;
+	}
+	if (silence_ns < timing->timeout_ns || state == KVMHB_ALIVE) {
+		*deadline_ns = timing->timeout_ns;
+		return KVMHB_LATE;
+	}
+	*deadline_ns = KVMHB_NO_DEADLINE;
+	return KVMHB_UNRESPONSIVE;
+}
+
+/**
+ * kvmhb_state_is_armed - whether beats count in a state
+ * @state: the state
+ *
+ * Return: true between the guest's arming and its goodbye. Context: any.
+ */
+bool kvmhb_state_is_armed(enum kvmhb_state state)
+{
+	return state == KVMHB_ALIVE || state == KVMHB_LATE || state == KVMHB_UNRESPONSIVE;
+}
+
+/**
+ * kvmhb_lifecycle - what follows from the guest's word about itself
+ * @verdict: state and cause so far; replaced if the word is accepted
+ * @word: what the guest wrote, trusted in nothing
+ *
+ * A guest that panicked may still run the code of an orderly reboot; only a
+ * new incarnation, a reset or the end of the VM takes the panic back.
+ *
+ * Return: whether the word was accepted. Context: any.
+ */
+bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word)
+{
+	static const struct kvmhb_verdict verdicts[] = {
+		[KVM_HEARTBEAT_ARM]	 = { KVMHB_ALIVE, KVMHB_CAUSE_NONE },
+		[KVM_HEARTBEAT_SHUTDOWN] = { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN },
+		[KVM_HEARTBEAT_REBOOT]	 = { KVMHB_STOPPED, KVMHB_CAUSE_REBOOT },
+		[KVM_HEARTBEAT_SUSPEND]	 = { KVMHB_STOPPED, KVMHB_CAUSE_SUSPEND },
+		[KVM_HEARTBEAT_UNLOAD]	 = { KVMHB_STOPPED, KVMHB_CAUSE_UNLOAD },
+		[KVM_HEARTBEAT_PANIC]	 = { KVMHB_PANICKED, KVMHB_CAUSE_PANIC },
+	};
+
+	if (word == KVM_HEARTBEAT_NONE || word >= ARRAY_SIZE(verdicts))
+		return false;
+	if (verdict->state == KVMHB_PANICKED && word != KVM_HEARTBEAT_ARM)
+		return false;
+
+	*verdict = verdicts[word];
+	return true;
+}
+
+/**
+ * kvmhb_closed - what follows from the end of the VM
+ * @verdict: state and cause so far
+ *
+ * Return: detached, for the reason that the guest gave, if it gave one.
+ * Context: any.
+ */
+struct kvmhb_verdict kvmhb_closed(const struct kvmhb_verdict *verdict)
+{
+	bool said = verdict->state == KVMHB_STOPPED || verdict->state == KVMHB_PANICKED;
+
+	return (struct kvmhb_verdict) {
+		.state = KVMHB_DETACHED,
+		.cause = said ? verdict->cause : KVMHB_CAUSE_VMM_GONE,
+	};
+}
+
+/**
+ * kvmhb_missed - how many beats did not come in a gap
+ * @gap_ns: time from one beat to the next, or to now, ns
+ * @interval_ns: time that should have been between them, ns
+ *
+ * Return: the number of whole intervals beyond the first, to the nearest: a
+ * beat half an interval late was late, not missed. Context: any.
+ */
+u64 kvmhb_missed(u64 gap_ns, u64 interval_ns)
+{
+	if (gap_ns < interval_ns + interval_ns / 2)
+		return 0;
+	return div64_u64(gap_ns + interval_ns / 2, interval_ns) - 1;
+}
+
+/**
+ * kvmhb_gaps_add - count one more gap between beats
+ * @gaps: the statistics, all zero at first
+ * @gap_ns: time between two beats, ns
+ *
+ * Only a guest that rings two doorbells at once gets here twice at a time; it
+ * then loses some of its own samples, hence no lock. Readers see each value
+ * whole. Context: any.
+ */
+void kvmhb_gaps_add(struct kvmhb_gaps *gaps, u64 gap_ns)
+{
+	s64 mean8_ns = READ_ONCE(gaps->mean8_ns);
+	s64 dev4_ns = READ_ONCE(gaps->dev4_ns);
+	u64 n = READ_ONCE(gaps->n);
+	s64 error_ns;
+
+	if (!n) {
+		mean8_ns = gap_ns << 3;
+		dev4_ns = 0;
+	} else {
+		error_ns = gap_ns - (mean8_ns >> 3);
+		mean8_ns += error_ns;
+		dev4_ns += abs(error_ns) - (dev4_ns >> 2);
+	}
+
+	if (!n || gap_ns < READ_ONCE(gaps->min_ns))
+		WRITE_ONCE(gaps->min_ns, gap_ns);
+	if (gap_ns > READ_ONCE(gaps->max_ns))
+		WRITE_ONCE(gaps->max_ns, gap_ns);
+	WRITE_ONCE(gaps->mean8_ns, mean8_ns);
+	WRITE_ONCE(gaps->dev4_ns, dev4_ns);
+	WRITE_ONCE(gaps->sum_ns, READ_ONCE(gaps->sum_ns) + gap_ns);
+	WRITE_ONCE(gaps->n, n + 1);
+}
