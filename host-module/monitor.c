@@ -47,7 +47,7 @@ static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64
 
 	/* A beat ended the silence when it came, anything else does so now. */
 	gone_ns = since_ns(mon->silent_since_ns,
-			   new.state == KVMHB_ALIVE ? last_ns : now_ns);
+			   last_ns > mon->silent_since_ns ? last_ns : now_ns);
 	if (old.state == KVMHB_ALIVE)
 		mon->silent_since_ns = last_ns;
 	if (new.state == KVMHB_UNRESPONSIVE)

@@ -1,0 +1,1031 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The host module as a VMM meets it: through VFIO and sysfs, without KVM and
+ * without a guest. What a hostile VMM or a guest behind it could try is tried
+ * here. Runs on the rig's host; kselftest_harness.h is the kernel's own.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/vfio.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kvm_heartbeat.h"
+#include "kselftest_harness.h"
+
+#define CREATE "/sys/class/mdev_bus/kvm_heartbeat/mdev_supported_types/kvm_heartbeat-vm/create"
+#define MDEV "/sys/bus/mdev/devices/"
+#define UUID "5e1f7e57-0000-4000-8000-4b484254000%c"
+
+#define BAR0 ((off_t)VFIO_PCI_BAR0_REGION_INDEX << 40)
+#define BAR2 ((off_t)VFIO_PCI_BAR2_REGION_INDEX << 40)
+#define CONFIG ((off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
+
+#define MS 1000000ULL
+#define SEC (1000 * MS)
+
+/* Long enough for any emulated machine; only a failure waits for it. */
+#define PATIENCE_MS 120000
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 300
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	ssize_t ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text));
+	ret = ret < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static int read_file(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = read(fd, buf, size - 1);
+	ret = ret < 0 ? -errno : ret;
+	close(fd);
+	if (ret < 0)
+		return ret;
+	buf[ret] = 0;
+	if (ret && buf[ret - 1] == '\n')
+		buf[ret - 1] = 0;
+	return 0;
+}
+
+/* One monitor, and a device opened on it as a VMM would. */
+struct monitor {
+	char uuid[37];
+	int container, group, device;
+};
+
+static char *attr_path(struct monitor *m, const char *name)
+{
+	static _Thread_local char path[256];
+
+	snprintf(path, sizeof(path), MDEV "%s/heartbeat/%s", m->uuid, name);
+	return path;
+}
+
+static int attr_set(struct monitor *m, const char *name, const char *text)
+{
+	return write_file(attr_path(m, name), text);
+}
+
+static char *attr_text(struct monitor *m, const char *name)
+{
+	static _Thread_local char text[256];
+	int ret = read_file(attr_path(m, name), text, sizeof(text));
+
+	if (ret)
+		snprintf(text, sizeof(text), "(%s)", strerror(-ret));
+	return text;
+}
+
+static uint64_t attr(struct monitor *m, const char *name)
+{
+	return strtoull(attr_text(m, name), NULL, 10);
+}
+
+static int monitor_remove(struct monitor *m)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), MDEV "%s/remove", m->uuid);
+	return write_file(path, "1");
+}
+
+static int monitor_create(struct monitor *m, char last)
+{
+	snprintf(m->uuid, sizeof(m->uuid), UUID, last);
+	m->device = -1;
+	m->group = -1;
+	m->container = -1;
+	/* A test that failed before may have left it. */
+	monitor_remove(m);
+	return write_file(CREATE, m->uuid);
+}
+
+static int monitor_open(struct monitor *m)
+{
+	char path[128], link[256], *number;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), MDEV "%s/iommu_group", m->uuid);
+	len = readlink(path, link, sizeof(link) - 1);
+	if (len < 0)
+		return -errno;
+	link[len] = 0;
+	number = strrchr(link, '/');
+	snprintf(path, sizeof(path), "/dev/vfio%.16s", number);
+
+	m->container = open("/dev/vfio/vfio", O_RDWR);
+	m->group = open(path, O_RDWR);
+	if (m->container < 0 || m->group < 0 ||
+	    ioctl(m->group, VFIO_GROUP_SET_CONTAINER, &m->container) ||
+	    ioctl(m->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		return -errno;
+	m->device = ioctl(m->group, VFIO_GROUP_GET_DEVICE_FD, m->uuid);
+	return m->device < 0 ? -errno : 0;
+}
+
+static void monitor_close(struct monitor *m)
+{
+	if (m->device >= 0)
+		close(m->device);
+	if (m->group >= 0)
+		close(m->group);
+	if (m->container >= 0)
+		close(m->container);
+	m->device = -1;
+	m->group = -1;
+	m->container = -1;
+}
+
+static ssize_t reg_write(struct monitor *m, unsigned int reg, uint32_t value)
+{
+	return pwrite(m->device, &value, sizeof(value), BAR0 + reg);
+}
+
+static uint32_t reg_read(struct monitor *m, unsigned int reg)
+{
+	uint32_t value = 0xdeadbeef;
+
+	if (pread(m->device, &value, sizeof(value), BAR0 + reg) != sizeof(value))
+		return 0xdeadbeef;
+	return value;
+}
+
+static void say(struct monitor *m, uint32_t word)
+{
+	reg_write(m, KVM_HEARTBEAT_REG_LIFECYCLE, word);
+}
+
+static void ring(struct monitor *m)
+{
+	reg_write(m, KVM_HEARTBEAT_REG_DOORBELL, 0);
+}
+
+/* Acknowledge the configuration, as a driver does before it beats by it. */
+static void ack(struct monitor *m)
+{
+	uint32_t seq = 0;
+
+	pread(m->device, &seq, sizeof(seq),
+	      BAR2 + offsetof(struct kvm_heartbeat_pulse_header, config_seq));
+	pwrite(m->device, &seq, sizeof(seq),
+	       BAR2 + offsetof(struct kvm_heartbeat_pulse_header, config_ack));
+}
+
+static bool is(struct monitor *m, const char *state, const char *cause)
+{
+	char now[32];
+
+	strncpy(now, attr_text(m, "state"), sizeof(now) - 1);
+	now[sizeof(now) - 1] = 0;
+	return !strcmp(now, state) && !strcmp(attr_text(m, "cause"), cause);
+}
+
+/* Wait, by poll(2) on sysfs, until the state is as given. */
+static bool becomes(struct monitor *m, const char *state)
+{
+	struct pollfd pfd = { .fd = open(attr_path(m, "state"), O_RDONLY), .events = POLLPRI };
+	char now[32] = "";
+	bool ok = false;
+	ssize_t len;
+
+	while (pfd.fd >= 0) {
+		len = pread(pfd.fd, now, sizeof(now) - 1, 0);
+		if (len > 0)
+			now[len - 1] = 0;
+		ok = len > 0 && !strcmp(now, state);
+		if (ok || poll(&pfd, 1, PATIENCE_MS) != 1)
+			break;
+	}
+	close(pfd.fd);
+	if (!ok)
+		fprintf(stderr, "# state is '%s', waited for '%s'\n", now, state);
+	return ok;
+}
+
+/* Kernel messages that name the monitor, from the moment of opening on. */
+static int log_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+
+	lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+static unsigned int log_lines(int fd, const char *needle)
+{
+	char line[1024];
+	unsigned int n = 0;
+	ssize_t len;
+
+	for (;;) {
+		len = read(fd, line, sizeof(line) - 1);
+		if (len < 0 && errno == EPIPE)
+			continue;	/* overwritten: go on with what is left */
+		if (len <= 0)
+			return n;
+		line[len] = 0;
+		if (strstr(line, needle))
+			n++;
+	}
+}
+
+static double now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+FIXTURE(hb)
+{
+	struct monitor m;
+};
+
+FIXTURE_SETUP(hb)
+{
+	ASSERT_EQ(0, monitor_create(&self->m, '1'));
+	ASSERT_TRUE(is(&self->m, "detached", "none"));
+	ASSERT_EQ(0, monitor_open(&self->m));
+	ASSERT_TRUE(is(&self->m, "waiting", "none"));
+}
+
+FIXTURE_TEARDOWN(hb)
+{
+	monitor_close(&self->m);
+	EXPECT_EQ(0, monitor_remove(&self->m));
+}
+
+TEST_F(hb, info)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	uint32_t index;
+
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_GET_INFO, &info));
+	EXPECT_EQ(VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET, info.flags);
+	EXPECT_EQ(VFIO_PCI_NUM_REGIONS, info.num_regions);
+	EXPECT_EQ(VFIO_PCI_NUM_IRQS, info.num_irqs);
+	info.argsz = 3;
+	EXPECT_EQ(-1, ioctl(self->m.device, VFIO_DEVICE_GET_INFO, &info));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ioctl(self->m.device, VFIO_DEVICE_GET_INFO, NULL));
+	EXPECT_EQ(EFAULT, errno);
+
+	for (index = 0; index < VFIO_PCI_NUM_REGIONS; index++) {
+		struct vfio_region_info region = { .argsz = sizeof(region), .index = index };
+		uint64_t size = index == VFIO_PCI_BAR0_REGION_INDEX ? 4096 :
+				index == VFIO_PCI_BAR2_REGION_INDEX ? 4096 :
+				index == VFIO_PCI_CONFIG_REGION_INDEX ? 256 : 0;
+
+		ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_GET_REGION_INFO, &region));
+		EXPECT_EQ(size, region.size);
+		EXPECT_EQ(index == VFIO_PCI_BAR2_REGION_INDEX,
+			  !!(region.flags & VFIO_REGION_INFO_FLAG_MMAP));
+	}
+	for (index = VFIO_PCI_NUM_REGIONS; index; index <<= 1) {
+		struct vfio_region_info region = { .argsz = sizeof(region), .index = index };
+
+		EXPECT_EQ(-1, ioctl(self->m.device, VFIO_DEVICE_GET_REGION_INFO, &region));
+		EXPECT_EQ(EINVAL, errno);
+	}
+	EXPECT_EQ(-1, ioctl(self->m.device, 0x3bff, NULL));
+	EXPECT_EQ(ENOTTY, errno);
+}
+
+TEST_F(hb, registers_read_as_bytes)
+{
+	uint8_t whole[128], part[128];
+	unsigned int offset, size;
+	uint8_t *page;
+
+	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, reg_read(&self->m, KVM_HEARTBEAT_REG_MAGIC));
+	EXPECT_EQ(KVM_HEARTBEAT_VERSION, reg_read(&self->m, KVM_HEARTBEAT_REG_VERSION));
+	EXPECT_EQ(0, reg_read(&self->m, KVM_HEARTBEAT_REG_FEATURES));
+	EXPECT_EQ(62, reg_read(&self->m, KVM_HEARTBEAT_REG_NR_SLOTS));
+	EXPECT_EQ(2000000000, reg_read(&self->m, KVM_HEARTBEAT_REG_INTERVAL_NS));
+	EXPECT_EQ(4000000000, reg_read(&self->m, KVM_HEARTBEAT_REG_TIMEOUT_NS));
+	EXPECT_EQ(KVM_HEARTBEAT_NONE, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	EXPECT_EQ(0, reg_read(&self->m, KVM_HEARTBEAT_REG_DOORBELL));
+
+	ASSERT_EQ(sizeof(whole), pread(self->m.device, whole, sizeof(whole), BAR0));
+	for (offset = 0; offset < 64; offset++) {
+		for (size = 1; size <= 64; size++) {
+			ASSERT_EQ(size, pread(self->m.device, part, size, BAR0 + offset));
+			ASSERT_EQ(0, memcmp(whole + offset, part, size));
+		}
+	}
+
+	page = calloc(1, 8192);
+	EXPECT_EQ(4096, pread(self->m.device, page, 4096, BAR0));
+	EXPECT_EQ(0, page[4095]);
+	EXPECT_EQ(-1, pread(self->m.device, page, 4097, BAR0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, pread(self->m.device, page, 1, BAR0 + 4096));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, pread(self->m.device, page, 4, BAR0 + 4094));
+	EXPECT_EQ(EINVAL, errno);
+	free(page);
+}
+
+TEST_F(hb, writes_that_mean_nothing_do_nothing)
+{
+	uint8_t ones[4096];
+	unsigned int offset, size;
+
+	memset(ones, 0xff, sizeof(ones));
+	for (offset = 0; offset < 4096; offset++) {
+		for (size = 1; size <= 8; size++) {
+			if (offset + size > 4096)
+				continue;
+			ASSERT_EQ(size, pwrite(self->m.device, ones, size, BAR0 + offset));
+		}
+	}
+	EXPECT_EQ(4096, pwrite(self->m.device, ones, 4096, BAR0));
+	EXPECT_EQ(-1, pwrite(self->m.device, ones, 4, BAR0 + 4096));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, pwrite(self->m.device, ones, 4, BAR0 + 4093));
+	EXPECT_EQ(EINVAL, errno);
+
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+	EXPECT_EQ(0, attr(&self->m, "beats"));
+	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, reg_read(&self->m, KVM_HEARTBEAT_REG_MAGIC));
+
+	/* Regions that do not exist. */
+	for (offset = 1; offset < 64; offset++) {
+		if (offset == VFIO_PCI_BAR2_REGION_INDEX || offset == VFIO_PCI_CONFIG_REGION_INDEX)
+			continue;
+		EXPECT_EQ(-1, pwrite(self->m.device, ones, 4, (off_t)offset << 40));
+		EXPECT_EQ(-1, pread(self->m.device, ones, 4, (off_t)offset << 40));
+	}
+}
+
+TEST_F(hb, lifecycle)
+{
+	static const struct {
+		uint32_t word;
+		const char *state, *cause;
+	} rows[] = {
+		{ KVM_HEARTBEAT_ARM, "alive", "none" },
+		{ KVM_HEARTBEAT_SHUTDOWN, "stopped", "shutdown" },
+		{ KVM_HEARTBEAT_REBOOT, "stopped", "reboot" },
+		{ KVM_HEARTBEAT_SUSPEND, "stopped", "suspend" },
+		{ KVM_HEARTBEAT_UNLOAD, "stopped", "unload" },
+		{ KVM_HEARTBEAT_ARM, "alive", "none" },
+		{ KVM_HEARTBEAT_PANIC, "panicked", "panic" },
+	};
+	unsigned int i;
+
+	/* A doorbell before the guest is armed is no beat. */
+	ring(&self->m);
+	EXPECT_EQ(0, attr(&self->m, "beats"));
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "last_beat_ns"));
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		say(&self->m, rows[i].word);
+		EXPECT_TRUE(is(&self->m, rows[i].state, rows[i].cause));
+		EXPECT_EQ(rows[i].word, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+		say(&self->m, 7);
+		say(&self->m, 0);
+		say(&self->m, UINT32_MAX);
+		EXPECT_TRUE(is(&self->m, rows[i].state, rows[i].cause));
+		EXPECT_EQ(rows[i].word, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	}
+
+	/* Panicked: only a new incarnation or a reset changes that. */
+	ring(&self->m);
+	say(&self->m, KVM_HEARTBEAT_REBOOT);
+	EXPECT_TRUE(is(&self->m, "panicked", "panic"));
+	EXPECT_EQ(0, attr(&self->m, "beats"));
+	EXPECT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+	EXPECT_EQ(KVM_HEARTBEAT_NONE, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "last_beat_ns"));
+}
+
+TEST_F(hb, what_is_left_when_the_vmm_closes)
+{
+	static const struct {
+		uint32_t word;
+		const char *cause;
+	} rows[] = {
+		{ 0, "vmm-gone" },
+		{ KVM_HEARTBEAT_ARM, "vmm-gone" },
+		{ KVM_HEARTBEAT_SHUTDOWN, "shutdown" },
+		{ KVM_HEARTBEAT_UNLOAD, "unload" },
+		{ KVM_HEARTBEAT_PANIC, "panic" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		EXPECT_EQ(getpid(), attr(&self->m, "vmm_pid"));
+		say(&self->m, KVM_HEARTBEAT_ARM);
+		ring(&self->m);
+		EXPECT_EQ(1, attr(&self->m, "beats"));
+		if (rows[i].word)
+			say(&self->m, rows[i].word);
+		monitor_close(&self->m);
+		EXPECT_TRUE(is(&self->m, "detached", rows[i].cause));
+		EXPECT_EQ(0, attr(&self->m, "vmm_pid"));
+
+		/* The next VM under the same UUID begins anew. */
+		ASSERT_EQ(0, monitor_open(&self->m));
+		EXPECT_TRUE(is(&self->m, "waiting", "none"));
+		EXPECT_EQ(0, attr(&self->m, "beats"));
+		EXPECT_EQ(KVM_HEARTBEAT_NONE, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	}
+}
+
+TEST_F(hb, outage)
+{
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "20000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	ASSERT_TRUE(becomes(&self->m, "unresponsive"));
+	EXPECT_TRUE(is(&self->m, "unresponsive", "unknown"));
+	EXPECT_EQ(1, attr(&self->m, "outages"));
+	EXPECT_LE(40 * MS, attr(&self->m, "last_beat_ns"));
+	EXPECT_LE(40 * MS, attr(&self->m, "downtime_ns"));
+	EXPECT_LE(1, attr(&self->m, "missed"));
+
+	/* No new beat is due for a long time: what follows is not racing. */
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	EXPECT_TRUE(is(&self->m, "alive", "none"));
+	ring(&self->m);
+	EXPECT_TRUE(is(&self->m, "alive", "none"));
+	EXPECT_EQ(1, attr(&self->m, "outages"));
+	EXPECT_LE(40 * MS, attr(&self->m, "downtime_ns"));
+	EXPECT_EQ(attr(&self->m, "downtime_ns"), attr(&self->m, "downtime_ns"));
+}
+
+TEST_F(hb, recovery_by_a_beat)
+{
+	uint64_t missed;
+
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "1000000000"));
+	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "1200000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	ASSERT_TRUE(becomes(&self->m, "late"));
+	ASSERT_TRUE(becomes(&self->m, "unresponsive"));
+	missed = attr(&self->m, "missed");
+	ring(&self->m);
+	ASSERT_TRUE(becomes(&self->m, "alive"));
+	EXPECT_EQ(1, attr(&self->m, "beats"));
+	EXPECT_EQ(1, attr(&self->m, "outages"));
+	EXPECT_LE(1200 * MS, attr(&self->m, "downtime_ns"));
+	EXPECT_LE(missed, attr(&self->m, "missed"));
+	/* The gap that ended an outage is downtime, not an interval. */
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "interval_max_ns"));
+}
+
+TEST_F(hb, retuning_waits_for_the_guest)
+{
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	/* Long to short, and the guest has not seen it: the old 2 s and 4 s hold. */
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "1000000"));
+	EXPECT_EQ(2 * MS, attr(&self->m, "timeout_ns"));
+	ASSERT_TRUE(becomes(&self->m, "late"));
+	EXPECT_LE(3 * SEC, attr(&self->m, "last_beat_ns"));
+
+	/* Now it has: from its next beat on, 1 ms and 2 ms do. */
+	ack(&self->m);
+	ring(&self->m);
+	ASSERT_TRUE(becomes(&self->m, "unresponsive"));
+	EXPECT_GT(3 * SEC, attr(&self->m, "last_beat_ns"));
+
+	/* Short to long is patient at once. */
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	EXPECT_TRUE(is(&self->m, "alive", "none"));
+
+	/* A timeout alone asks nothing of the guest. */
+	ack(&self->m);
+	ring(&self->m);
+	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "3600000000001"));
+	EXPECT_EQ(3600 * SEC + 1, attr(&self->m, "timeout_ns"));
+	EXPECT_TRUE(is(&self->m, "alive", "none"));
+}
+
+TEST_F(hb, sysfs_refuses)
+{
+	static const struct {
+		const char *name, *text;
+		int ret;
+	} rows[] = {
+		{ "interval_ns", "", 0 },	/* write(2) of nothing does nothing */
+		{ "interval_ns", "\n", -EINVAL },
+		{ "interval_ns", "fast", -EINVAL },
+		{ "interval_ns", "-1", -EINVAL },
+		{ "interval_ns", "2s", -EINVAL },
+		{ "interval_ns", "2e9", -EINVAL },
+		{ "interval_ns", "2000000000 3", -EINVAL },
+		{ "interval_ns", "18446744073709551616", -ERANGE },
+		{ "interval_ns", "18446744073709551615", -ERANGE },
+		{ "interval_ns", "0", -ERANGE },
+		{ "interval_ns", "999999", -ERANGE },
+		{ "interval_ns", "3600000000001", -ERANGE },
+		{ "interval_ns", "5000000000", -EINVAL },	/* the timeout is 5 s */
+		{ "interval_ns", "6000000000", -EINVAL },
+		{ "timeout_ns", "five", -EINVAL },
+		{ "timeout_ns", "-5", -EINVAL },
+		{ "timeout_ns", "2000000000", -EINVAL },	/* so is the interval */
+		{ "timeout_ns", "1", -EINVAL },
+		{ "timeout_ns", "86400000000001", -ERANGE },
+		{ "timeout_ns", "18446744073709551615", -ERANGE },
+		{ "state", "alive", -EACCES },
+		{ "beats", "0", -EACCES },
+	};
+	uint32_t seq = reg_read(&self->m, 0);
+	unsigned int i;
+
+	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "5000000000"));
+	pread(self->m.device, &seq, 4, BAR2 + 8);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t after = 0;
+		int ret;
+
+		/* Root may open a read-only file for writing; sysfs then says EIO. */
+		ret = attr_set(&self->m, rows[i].name, rows[i].text);
+		if (ret == -EIO)
+			ret = -EACCES;
+		EXPECT_EQ(rows[i].ret, ret) TH_LOG("row %u", i);
+		EXPECT_EQ(2 * SEC, attr(&self->m, "interval_ns"));
+		EXPECT_EQ(5 * SEC, attr(&self->m, "timeout_ns"));
+		pread(self->m.device, &after, 4, BAR2 + 8);
+		EXPECT_EQ(seq, after) TH_LOG("row %u reached the guest", i);
+	}
+}
+
+TEST_F(hb, sysfs_accepts)
+{
+	EXPECT_EQ(4 * SEC, attr(&self->m, "timeout_ns"));
+	EXPECT_EQ(0, attr_set(&self->m, "interval_ns", "1000000\n"));
+	EXPECT_EQ(2 * MS, attr(&self->m, "timeout_ns"));
+	EXPECT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	EXPECT_EQ(7200 * SEC, attr(&self->m, "timeout_ns"));
+	EXPECT_EQ(0, attr_set(&self->m, "timeout_ns", "86400000000000"));
+	EXPECT_EQ(0, attr_set(&self->m, "interval_ns", "5000000"));
+	EXPECT_EQ(86400 * SEC, attr(&self->m, "timeout_ns"));
+	EXPECT_EQ(0, attr_set(&self->m, "timeout_ns", "5000001"));
+	EXPECT_EQ(5 * MS + 1, attr(&self->m, "timeout_ns"));
+	EXPECT_EQ(0, attr_set(&self->m, "timeout_ns", "0"));
+	EXPECT_EQ(10 * MS, attr(&self->m, "timeout_ns"));
+	EXPECT_EQ(0, attr_set(&self->m, "interval_ns", "0x5f5e100"));
+	EXPECT_EQ(100 * MS, attr(&self->m, "interval_ns"));
+	EXPECT_EQ(200 * MS, attr(&self->m, "timeout_ns"));
+	EXPECT_EQ(100 * MS, reg_read(&self->m, KVM_HEARTBEAT_REG_INTERVAL_NS));
+	EXPECT_EQ(200 * MS, reg_read(&self->m, KVM_HEARTBEAT_REG_TIMEOUT_NS));
+}
+
+TEST_F(hb, statistics)
+{
+	uint64_t min, mean, max;
+	int i;
+
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "interval_min_ns"));
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "interval_mean_ns"));
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "interval_max_ns"));
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "jitter_ns"));
+	for (i = 0; i < 10; i++)
+		ring(&self->m);
+	EXPECT_EQ(10, attr(&self->m, "beats"));
+	EXPECT_EQ(0, attr(&self->m, "missed"));
+	min = attr(&self->m, "interval_min_ns");
+	mean = attr(&self->m, "interval_mean_ns");
+	max = attr(&self->m, "interval_max_ns");
+	EXPECT_LT(0, max);
+	EXPECT_LE(min, mean);
+	EXPECT_LE(mean, max);
+	EXPECT_GE(max, attr(&self->m, "jitter_ns"));
+}
+
+TEST_F(hb, pulse_page_mapping)
+{
+	void *map;
+
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, self->m.device, BAR2);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, *(uint32_t *)map);
+	munmap(map, 4096);
+
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 8192, PROT_READ, MAP_SHARED, self->m.device, BAR2));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, self->m.device, BAR2 + 4096));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, self->m.device,
+				   BAR2 + (1L << 39)));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, self->m.device, BAR0));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, self->m.device, CONFIG));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+				   self->m.device, BAR2));
+}
+
+TEST_F(hb, pulse_page_past_the_end)
+{
+	uint8_t buf[4097];
+
+	EXPECT_EQ(4096, pread(self->m.device, buf, 4096, BAR2));
+	EXPECT_EQ(0, pread(self->m.device, buf, 0, BAR2 + 4096));
+	EXPECT_EQ(-1, pread(self->m.device, buf, 4097, BAR2));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, pread(self->m.device, buf, 1, BAR2 + 4096));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, pwrite(self->m.device, buf, 8, BAR2 + 4090));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, pwrite(self->m.device, buf, 1, BAR2 + (1L << 39)));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+/* Whatever the guest writes over the page, the host goes by its own notes. */
+TEST_F(hb, pulse_page_scribbled)
+{
+	uint64_t *map;
+	int round, i;
+
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, self->m.device, BAR2);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	srandom(1);
+	for (round = 0; round < 200; round++) {
+		for (i = 0; i < 512; i++)
+			map[i] = round == 0 ? UINT64_MAX : round == 1 ? 0 :
+				 ((uint64_t)random() << 33) ^ random();
+		ring(&self->m);
+		ASSERT_EQ(0, attr_set(&self->m, "interval_ns",
+				      round & 1 ? "3600000000000" : "1800000000000"));
+		ASSERT_TRUE(is(&self->m, "alive", "none"));
+		ASSERT_EQ(62, reg_read(&self->m, KVM_HEARTBEAT_REG_NR_SLOTS));
+		ASSERT_EQ(round + 1, attr(&self->m, "beats"));
+	}
+	/* Reset makes it whole. */
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, *(uint32_t *)map);
+	EXPECT_EQ(0, map[511]);
+	munmap(map, 4096);
+}
+
+TEST_F(hb, doorbell_storm)
+{
+	int log = log_open();
+	int i;
+
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	log_lines(log, self->m.uuid);
+	for (i = 0; i < 1000000; i++)
+		reg_write(&self->m, KVM_HEARTBEAT_REG_DOORBELL, i * 2654435761U);
+	EXPECT_EQ(1000000, attr(&self->m, "beats"));
+	EXPECT_TRUE(is(&self->m, "alive", "none"));
+	EXPECT_EQ(0, attr(&self->m, "missed"));
+	EXPECT_EQ(0, log_lines(log, self->m.uuid));
+	close(log);
+}
+
+/* A guest that changes its mind all the time fills neither log nor memory. */
+TEST_F(hb, lifecycle_storm)
+{
+	int log = log_open();
+	double begin = now_s();
+	unsigned int lines;
+	int i;
+
+	for (i = 0; i < 20000; i++)
+		say(&self->m, i % 7);
+	lines = log_lines(log, self->m.uuid);
+	/* 20 lines in 10 s, one that says how many were kept back. */
+	EXPECT_LE(1, lines);
+	EXPECT_GE(21 * ((now_s() - begin) / 10 + 2), lines);
+	close(log);
+}
+
+static int uevent_socket(void)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT);
+
+	return bind(fd, (struct sockaddr *)&address, sizeof(address)) ? -1 : fd;
+}
+
+/* The next uevent of the monitor that tells of a change of state. */
+static bool uevent_next(int fd, struct monitor *m, char *buf, size_t size)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	ssize_t len, i;
+
+	while (poll(&pfd, 1, PATIENCE_MS) == 1) {
+		len = recv(fd, buf, size - 1, 0);
+		if (len <= 0)
+			return false;
+		buf[len] = 0;
+		for (i = 0; i < len; i++)
+			if (!buf[i])
+				buf[i] = ' ';
+		if (strstr(buf, m->uuid) && strstr(buf, "HEARTBEAT_STATE="))
+			return true;
+	}
+	return false;
+}
+
+TEST_F(hb, uevents)
+{
+	int fd = uevent_socket();
+	char buf[4096];
+
+	ASSERT_LE(0, fd);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	ASSERT_TRUE(uevent_next(fd, &self->m, buf, sizeof(buf)));
+	EXPECT_NE(NULL, strstr(buf, "ACTION=change "));
+	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_OLD=waiting "));
+	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_STATE=alive "));
+	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_CAUSE=none "));
+	say(&self->m, KVM_HEARTBEAT_PANIC);
+	ASSERT_TRUE(uevent_next(fd, &self->m, buf, sizeof(buf)));
+	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_OLD=alive "));
+	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_STATE=panicked "));
+	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_CAUSE=panic "));
+	close(fd);
+}
+
+static int set_irq(struct monitor *m, uint32_t flags, uint32_t index, uint32_t start,
+		   uint32_t count, uint32_t argsz, int32_t fd)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} arg = { { argsz, flags, index, start, count }, fd };
+
+	return ioctl(m->device, VFIO_DEVICE_SET_IRQS, &arg) ? -errno : 0;
+}
+
+TEST_F(hb, interrupts)
+{
+	const uint32_t eventfd_trigger = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	const uint32_t none_trigger = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER;
+	const uint32_t msi = VFIO_PCI_MSI_IRQ_INDEX;
+	struct monitor *m = &self->m;
+	int fd = eventfd(0, EFD_NONBLOCK);
+	uint32_t index;
+	uint64_t n;
+
+	for (index = 0; index < VFIO_PCI_NUM_IRQS + 2; index++) {
+		struct vfio_irq_info info = { .argsz = sizeof(info), .index = index };
+		int ret = ioctl(m->device, VFIO_DEVICE_GET_IRQ_INFO, &info);
+
+		EXPECT_EQ(index < VFIO_PCI_NUM_IRQS ? 0 : -1, ret);
+		if (!ret)
+			EXPECT_EQ(index == VFIO_PCI_MSI_IRQ_INDEX ||
+				  index == VFIO_PCI_ERR_IRQ_INDEX ||
+				  index == VFIO_PCI_REQ_IRQ_INDEX, info.count);
+	}
+
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, msi, 0, 2, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, msi, 1, 1, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, msi, UINT32_MAX, 1, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, msi, 0, UINT32_MAX, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, msi, 0, 1, 20, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, msi, 0, 1, 3, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, VFIO_PCI_INTX_IRQ_INDEX, 0, 1, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, VFIO_PCI_NUM_IRQS, 0, 1, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, UINT32_MAX, 0, 1, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_MASK,
+				   msi, 0, 1, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, ~0U, msi, 0, 1, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, 0, msi, 0, 1, 24, fd));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, msi, 0, 1, 24, -2));
+	EXPECT_EQ(-EBADF, set_irq(m, eventfd_trigger, msi, 0, 1, 24, 9999));
+	EXPECT_EQ(-EINVAL, set_irq(m, eventfd_trigger, msi, 0, 1, 24, m->device));
+
+	/* A change of the configuration interrupts the guest. */
+	ASSERT_EQ(0, set_irq(m, eventfd_trigger, msi, 0, 1, 24, fd));
+	EXPECT_EQ(-1, read(fd, &n, sizeof(n)));
+	ASSERT_EQ(0, attr_set(m, "interval_ns", "1000000000"));
+	EXPECT_EQ(sizeof(n), read(fd, &n, sizeof(n)));
+	EXPECT_EQ(1, n);
+	ASSERT_EQ(-EINVAL, attr_set(m, "timeout_ns", "1"));
+	EXPECT_EQ(-1, read(fd, &n, sizeof(n)));
+
+	/* The VMM may raise it itself. */
+	EXPECT_EQ(0, set_irq(m, none_trigger, msi, 0, 1, 20, 0));
+	EXPECT_EQ(sizeof(n), read(fd, &n, sizeof(n)));
+	EXPECT_EQ(0, set_irq(m, VFIO_IRQ_SET_DATA_BOOL | VFIO_IRQ_SET_ACTION_TRIGGER,
+			     msi, 0, 1, 24, 1));
+	EXPECT_EQ(sizeof(n), read(fd, &n, sizeof(n)));
+	EXPECT_EQ(0, set_irq(m, VFIO_IRQ_SET_DATA_BOOL | VFIO_IRQ_SET_ACTION_TRIGGER,
+			     msi, 0, 1, 24, 0));
+	EXPECT_EQ(-1, read(fd, &n, sizeof(n)));
+
+	/* -1 takes it away, as does none at all. */
+	EXPECT_EQ(0, set_irq(m, eventfd_trigger, msi, 0, 1, 24, -1));
+	ASSERT_EQ(0, attr_set(m, "interval_ns", "2000000000"));
+	EXPECT_EQ(-1, read(fd, &n, sizeof(n)));
+	EXPECT_EQ(0, set_irq(m, eventfd_trigger, msi, 0, 1, 24, fd));
+	EXPECT_EQ(0, set_irq(m, none_trigger, msi, 0, 0, 20, 0));
+	ASSERT_EQ(0, attr_set(m, "interval_ns", "1000000000"));
+	EXPECT_EQ(-1, read(fd, &n, sizeof(n)));
+	close(fd);
+}
+
+static void *remove_thread(void *arg)
+{
+	return (void *)(long)monitor_remove(arg);
+}
+
+/* Removing a monitor that is in use asks the VMM for it, and waits. */
+TEST(removal_asks_the_vmm)
+{
+	struct monitor m;
+	struct pollfd pfd = { .events = POLLIN };
+	pthread_t thread;
+	void *ret;
+
+	ASSERT_EQ(0, monitor_create(&m, '2'));
+	ASSERT_EQ(0, monitor_open(&m));
+	pfd.fd = eventfd(0, 0);
+	ASSERT_EQ(0, set_irq(&m, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			     VFIO_PCI_REQ_IRQ_INDEX, 0, 1, 24, pfd.fd));
+	say(&m, KVM_HEARTBEAT_ARM);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, remove_thread, &m));
+	ASSERT_EQ(1, poll(&pfd, 1, PATIENCE_MS));
+	/* Still in use: whoever has it open may go on. */
+	ring(&m);
+	EXPECT_EQ(KVM_HEARTBEAT_ARM, reg_read(&m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	monitor_close(&m);
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(0, (long)ret);
+	EXPECT_EQ(-ENOENT, attr_set(&m, "interval_ns", "1000000000"));
+	close(pfd.fd);
+}
+
+TEST(unloading_is_refused_while_in_use)
+{
+	struct monitor m;
+
+	ASSERT_EQ(0, monitor_create(&m, '3'));
+	ASSERT_EQ(0, monitor_open(&m));
+	EXPECT_NE(0, system("rmmod kvm_heartbeat 2>/dev/null"));
+	EXPECT_TRUE(is(&m, "waiting", "none"));
+	monitor_close(&m);
+	EXPECT_EQ(0, monitor_remove(&m));
+}
+
+TEST(creation_refuses)
+{
+	struct monitor m;
+
+	EXPECT_EQ(-EINVAL, write_file(CREATE, "not-a-uuid"));
+	ASSERT_EQ(0, monitor_create(&m, '4'));
+	EXPECT_EQ(-EEXIST, write_file(CREATE, m.uuid));
+	EXPECT_EQ(0, monitor_remove(&m));
+	EXPECT_EQ(-ENOENT, monitor_open(&m));
+}
+
+TEST_F(hb, config_space)
+{
+	uint8_t ones[256], space[257];
+	uint32_t value = 0;
+	uint16_t command = 6;
+
+	memset(ones, 0xff, sizeof(ones));
+	EXPECT_EQ(4, pread(self->m.device, &value, 4, CONFIG));
+	EXPECT_EQ(0x48421234, value);
+	EXPECT_EQ(256, pwrite(self->m.device, ones, 256, CONFIG));
+	EXPECT_EQ(256, pread(self->m.device, space, 256, CONFIG));
+	EXPECT_EQ(0x34, space[0]);
+	EXPECT_EQ(0xf0, space[0x11]);
+	EXPECT_EQ(4, pread(self->m.device, &value, 4, CONFIG + 0x18));
+	EXPECT_EQ(0xfffff008, value);
+	EXPECT_EQ(-1, pread(self->m.device, space, 257, CONFIG));
+	EXPECT_EQ(-1, pwrite(self->m.device, ones, 2, CONFIG + 255));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(2, pwrite(self->m.device, &command, 2, CONFIG + 4));
+	EXPECT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	EXPECT_EQ(4, pread(self->m.device, &value, 4, CONFIG + 4));
+	EXPECT_EQ(0x00100000, value);
+}
+
+/* All of it at once, from as many sides as there are: nothing may break. */
+static atomic_bool racing;
+
+static void *race_beats(void *arg)
+{
+	while (racing)
+		ring(arg);
+	return NULL;
+}
+
+static void *race_words(void *arg)
+{
+	unsigned int seed = 1;
+
+	while (racing)
+		say(arg, rand_r(&seed) % 8);
+	return NULL;
+}
+
+static void race_tuning(struct monitor *m, unsigned int rounds)
+{
+	unsigned int seed = 2;
+
+	while (rounds--) {
+		int r = rand_r(&seed) % 4;
+
+		attr_set(m, "interval_ns", r & 1 ? "1000000" : "3000000");
+		attr_set(m, "timeout_ns", r & 2 ? "0" : "4000000");
+		attr_text(m, "downtime_ns");
+	}
+}
+
+static void *race_resets(void *arg)
+{
+	struct monitor *m = arg;
+
+	while (racing) {
+		ioctl(m->device, VFIO_DEVICE_RESET);
+		ack(m);
+	}
+	return NULL;
+}
+
+static void *race_interrupts(void *arg)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	while (racing) {
+		set_irq(arg, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			VFIO_PCI_MSI_IRQ_INDEX, 0, 1, 24, fd);
+		set_irq(arg, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			VFIO_PCI_MSI_IRQ_INDEX, 0, 1, 24, -1);
+	}
+	close(fd);
+	return NULL;
+}
+
+TEST_F(hb, everything_at_once)
+{
+	static void *(*const racers[])(void *) = {
+		race_beats, race_words, race_resets, race_interrupts,
+	};
+	enum { N = sizeof(racers) / sizeof(racers[0]) };
+	pthread_t threads[N];
+	int round, i;
+
+	for (round = 0; round < 5; round++) {
+		racing = true;
+		for (i = 0; i < N; i++)
+			ASSERT_EQ(0, pthread_create(&threads[i], NULL, racers[i], &self->m));
+		race_tuning(&self->m, 300);
+		racing = false;
+		for (i = 0; i < N; i++)
+			pthread_join(threads[i], NULL);
+
+		/* It still works. */
+		ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+		ASSERT_TRUE(is(&self->m, "waiting", "none"));
+		ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "0"));
+		ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "1000000"));
+		ack(&self->m);
+		say(&self->m, KVM_HEARTBEAT_ARM);
+		ASSERT_TRUE(becomes(&self->m, "unresponsive"));
+
+		/* And the VMM may die in any state. */
+		monitor_close(&self->m);
+		ASSERT_TRUE(is(&self->m, "detached", "vmm-gone"));
+		ASSERT_EQ(0, monitor_open(&self->m));
+	}
+}
+
+TEST_HARNESS_MAIN
