@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kvm-heartbeat guest: the beats
+ *
+ * Every online CPU has a pinned timer. Each tick counts a pulse in the CPU's
+ * own slot, and the first CPU that finds the VM's beat due rings the doorbell
+ * for all: one exit an interval, whatever the number of CPUs, for as long as
+ * any CPU lives.
+ *
+ * Expiries are multiples of the interval, so all CPUs tick together and the
+ * beats keep their rhythm, no matter which CPU rings.
+ *
+ * A new configuration is acknowledged by a beat at once, by the first tick
+ * that sees it. That restarts the rhythm: no gap gets longer than the longer
+ * one of the old and the new interval, at the price of one beat too many.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/device.h>
+#include <linux/hrtimer.h>
+#include <linux/io.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/percpu.h>
+#include <linux/smp.h>
+
+#include "compat.h"
+#include "kvmhb.h"
+
+/**
+ * struct kvmhb_cpu - the beats of one CPU
+ * @timer: ticks once an interval; pinned to the CPU, armed only there
+ * @hb: the device
+ * @slot: the CPU's slot, or NULL if its number is beyond the last
+ * @pulses: what the slot was last told; never read back from there
+ * @config: by which @timer runs. May be ahead of kvmhb::config if the line
+ *	was taken when we looked.
+ *
+ * All but the unchanging @hb and @slot belong to the CPU's timer callback
+ * while the timer runs.
+ */
+struct kvmhb_cpu {
+	struct hrtimer timer;
+	struct kvmhb *hb;
+	struct kvm_heartbeat_slot *slot;
+	u64 pulses;
+	struct kvmhb_config config;
+};
+
+static enum cpuhp_state kvmhb_hotplug_state;
+
+/* The first multiple of the interval that is still ahead. */
+static u64 kvmhb_next_boundary(u64 now_ns, const struct kvmhb_config *config)
+{
+	return (div64_u64(now_ns, config->interval_ns) + 1) *
+	       config->interval_ns;
+}
+
+static void kvmhb_ack(struct kvmhb *hb)
+{
+	WRITE_ONCE(hb->pulse->config_ack, cpu_to_le32(hb->config.seq));
+}
+
+/* Called with the line held, from hard interrupt context. */
+static void kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
+{
+	if (!kvmhb_config_read(hb, &hb->config) && now_ns < hb->due_ns)
+		return;
+
+	hb->due_ns = kvmhb_next_boundary(now_ns, &hb->config);
+	kvmhb_ack(hb);
+
+	/*
+	 * writel() orders what we stored in the pulse page before the
+	 * doorbell; pairs with the exit, by which the host learns of both.
+	 */
+	writel(smp_processor_id(), hb->regs + KVM_HEARTBEAT_REG_DOORBELL);
+}
+
+static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
+{
+	struct kvmhb_cpu *cpu = container_of(timer, struct kvmhb_cpu, timer);
+	struct kvmhb *hb = cpu->hb;
+	u64 now_ns = ktime_get_ns();
+
+	cpu->pulses++;
+	if (cpu->slot)
+		WRITE_ONCE(cpu->slot->pulses, cpu_to_le64(cpu->pulses));
+
+	if (kvmhb_line_take(hb)) {
+		kvmhb_ring_if_due(hb, now_ns);
+		cpu->config = hb->config;
+		kvmhb_line_release(hb);
+	} else {
+		kvmhb_config_read(hb, &cpu->config);
+	}
+
+	/*
+	 * Go on from the time by which we judged, not from the time it is now:
+	 * a beat that fell due in between, and that others left to us because
+	 * we had the line, is then rung at once.
+	 */
+	hrtimer_set_expires(timer, ns_to_ktime(kvmhb_next_boundary(now_ns,
+								   &cpu->config)));
+	return HRTIMER_RESTART;
+}
+
+/* Tick now, and once an interval from then on. Runs on the CPU itself. */
+static void kvmhb_cpu_start(void *data)
+{
+	struct kvmhb *hb = data;
+	struct kvmhb_cpu *cpu = this_cpu_ptr(hb->cpus);
+
+	if (cpu->slot)
+		WRITE_ONCE(cpu->slot->flags,
+			   cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE));
+	hrtimer_start(&cpu->timer, 0, HRTIMER_MODE_ABS_PINNED_HARD);
+}
+
+/* Never tick again. Runs on any CPU; waits for a tick that is under way. */
+static void kvmhb_cpu_stop(struct kvmhb_cpu *cpu)
+{
+	/* First the flag: nobody is to expect pulses when there are none. */
+	if (cpu->slot)
+		WRITE_ONCE(cpu->slot->flags, 0);
+	hrtimer_cancel(&cpu->timer);
+}
+
+static int kvmhb_cpu_online(unsigned int nr, struct hlist_node *node)
+{
+	struct kvmhb *hb = hlist_entry(node, struct kvmhb, hotplug);
+
+	if (hb->running)
+		kvmhb_cpu_start(hb);
+	return 0;
+}
+
+static int kvmhb_cpu_offline(unsigned int nr, struct hlist_node *node)
+{
+	struct kvmhb *hb = hlist_entry(node, struct kvmhb, hotplug);
+
+	kvmhb_cpu_stop(per_cpu_ptr(hb->cpus, nr));
+	return 0;
+}
+
+/**
+ * kvmhb_beats_reset() - begin a new incarnation
+ * @hb: the device, whose timers are stopped
+ *
+ * Forget which configuration was seen last, since the device may have been
+ * reset: take the one that is there now, or keep the values if it can't be
+ * read, and acknowledge it. The first beat is due at the next boundary; until
+ * then the word by which the caller arms the device counts as one.
+ *
+ * Context: Process context. The caller holds the line.
+ */
+void kvmhb_beats_reset(struct kvmhb *hb)
+{
+	unsigned int nr;
+
+	hb->config.seq = 1;	/* odd: the host publishes no such number */
+	kvmhb_config_read(hb, &hb->config);
+	kvmhb_ack(hb);
+	hb->due_ns = kvmhb_next_boundary(ktime_get_ns(), &hb->config);
+
+	for_each_possible_cpu(nr)
+		per_cpu_ptr(hb->cpus, nr)->config = hb->config;
+}
+
+/**
+ * kvmhb_beats_start() - start the timers on all CPUs, those to come included
+ * @hb: the device, after kvmhb_beats_reset()
+ *
+ * Context: Process context, may sleep. Takes cpus_read_lock() and kvmhb::lock.
+ */
+void kvmhb_beats_start(struct kvmhb *hb)
+{
+	cpus_read_lock();
+	mutex_lock(&hb->lock);
+	hb->running = true;
+	on_each_cpu(kvmhb_cpu_start, hb, 1);
+	mutex_unlock(&hb->lock);
+	cpus_read_unlock();
+}
+
+/**
+ * kvmhb_beats_stop() - stop the timers on all CPUs
+ * @hb: the device
+ *
+ * On return no tick runs and no doorbell is being rung, and none will be until
+ * kvmhb_beats_start().
+ *
+ * Context: Process context, may sleep. Takes cpus_read_lock() and kvmhb::lock.
+ */
+void kvmhb_beats_stop(struct kvmhb *hb)
+{
+	unsigned int nr;
+
+	cpus_read_lock();
+	mutex_lock(&hb->lock);
+	hb->running = false;
+	for_each_online_cpu(nr)
+		kvmhb_cpu_stop(per_cpu_ptr(hb->cpus, nr));
+	mutex_unlock(&hb->lock);
+	cpus_read_unlock();
+}
+
+/**
+ * kvmhb_beats_retune() - have every CPU look at the configuration now
+ * @hb: the device
+ *
+ * However long the interval was: every CPU ticks at once, and its tick does
+ * the rest. Does nothing while the timers are stopped.
+ *
+ * Context: Process context, may sleep. Takes cpus_read_lock() and kvmhb::lock.
+ */
+void kvmhb_beats_retune(struct kvmhb *hb)
+{
+	cpus_read_lock();
+	mutex_lock(&hb->lock);
+	if (hb->running)
+		on_each_cpu(kvmhb_cpu_start, hb, 1);
+	mutex_unlock(&hb->lock);
+	cpus_read_unlock();
+}
+
+static void kvmhb_beats_exit(void *data)
+{
+	struct kvmhb *hb = data;
+
+	cpuhp_state_remove_instance(kvmhb_hotplug_state, &hb->hotplug);
+}
+
+/**
+ * kvmhb_beats_init() - set up the timers of a device, all stopped
+ * @hb: the device, mapped, with a valid interval in kvmhb::config
+ *
+ * Undone when the driver lets go of the device. Stop the timers before.
+ *
+ * Context: Process context, may sleep. Takes cpus_read_lock().
+ * Return: 0 or a negative errno.
+ */
+int kvmhb_beats_init(struct kvmhb *hb)
+{
+	unsigned int nr;
+	int ret;
+
+	hb->cpus = devm_alloc_percpu(hb->dev, struct kvmhb_cpu);
+	if (!hb->cpus)
+		return -ENOMEM;
+
+	for_each_possible_cpu(nr) {
+		struct kvmhb_cpu *cpu = per_cpu_ptr(hb->cpus, nr);
+
+		cpu->hb = hb;
+		cpu->slot = nr < hb->nr_slots ? &hb->slots[nr] : NULL;
+		hrtimer_setup(&cpu->timer, kvmhb_tick, CLOCK_MONOTONIC,
+			      HRTIMER_MODE_ABS_PINNED_HARD);
+	}
+
+	ret = cpuhp_state_add_instance(kvmhb_hotplug_state, &hb->hotplug);
+	if (ret)
+		return ret;
+
+	return devm_add_action_or_reset(hb->dev, kvmhb_beats_exit, hb);
+}
+
+/**
+ * kvmhb_beats_register() - hear of CPUs that come and go
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or a negative errno.
+ */
+int kvmhb_beats_register(void)
+{
+	int ret = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN,
+					  "kvm_heartbeat:online",
+					  kvmhb_cpu_online, kvmhb_cpu_offline);
+
+	if (ret < 0)
+		return ret;
+
+	kvmhb_hotplug_state = ret;
+	return 0;
+}
+
+/**
+ * kvmhb_beats_unregister() - undo kvmhb_beats_register()
+ *
+ * Context: Process context, may sleep. No device is left.
+ */
+void kvmhb_beats_unregister(void)
+{
+	cpuhp_remove_multi_state(kvmhb_hotplug_state);
+}

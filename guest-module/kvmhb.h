@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kvm-heartbeat guest: what the parts of the driver share
+ *
+ *   device.c     finds the device, maps it, ties the parts to its life
+ *   config.c     reads the configuration that the host publishes
+ *   beats.c      per-CPU timers: pulses in memory, one doorbell an interval
+ *   lifecycle.c  tells the host when the beats begin and why they end
+ *
+ * Locks, outermost first: cpus_read_lock(), kvmhb::lock. The line (see
+ * kvmhb_line_take()) is only ever tried, never waited for in atomic context.
+ */
+#ifndef _KVMHB_H
+#define _KVMHB_H
+
+#include <linux/bitops.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/types.h>
+
+#include "kvm_heartbeat.h"
+
+struct device;
+struct kvmhb_cpu;
+
+/**
+ * struct kvmhb_config - a configuration that was read whole
+ * @seq: the generation the host gave it; odd: not from the pulse page
+ * @interval_ns: time between two beats, ns, always within the bounds of the
+ *	device specification
+ */
+struct kvmhb_config {
+	u32 seq;
+	u64 interval_ns;
+};
+
+/**
+ * struct kvmhb - one heartbeat device
+ * @dev: the PCI device, for messages and managed resources
+ * @regs: BAR0; after probe only the doorbell and the lifecycle are written
+ * @pulse: start of BAR2, memory shared with the host
+ * @slots: the array that follows @pulse
+ * @nr_slots: entries of @slots that are really there
+ * @cpus: timer and private state of every possible CPU
+ * @hotplug: our place among the instances of the CPU hotplug state
+ * @lock: serialises start, stop and retuning of the timers
+ * @running: timers are started on every online CPU; written with both @lock
+ *	and cpus_read_lock() held, so that either of them, or being a CPU
+ *	hotplug callback, suffices to read it
+ * @line: bit 0 is the line, see kvmhb_line_take()
+ * @config: the configuration by which the VM beats; guarded by the line
+ * @due_ns: when the next beat is due, CLOCK_MONOTONIC; guarded by the line
+ * @panic_nb: our entry in the panic notifiers
+ * @reboot_nb: our entry in the reboot notifiers
+ */
+struct kvmhb {
+	struct device *dev;
+	void __iomem *regs;
+	struct kvm_heartbeat_pulse_header *pulse;
+	struct kvm_heartbeat_slot *slots;
+	u32 nr_slots;
+
+	struct kvmhb_cpu __percpu *cpus;
+	struct hlist_node hotplug;
+	struct mutex lock;	/* see above */
+	bool running;
+
+	unsigned long line;
+	struct kvmhb_config config;
+	u64 due_ns;
+
+	struct notifier_block panic_nb;
+	struct notifier_block reboot_nb;
+};
+
+/**
+ * kvmhb_line_take() - try to get the right to speak to the host
+ * @hb: the device
+ *
+ * A doorbell write leaves the guest and returns when the VMM has handled it.
+ * Whoever writes holds the line, so a VMM that is stuck holds up one CPU, not
+ * all of them. Who finds the line taken goes on without: either a beat is
+ * being delivered at this moment, or the holder is about to find out, by a
+ * timer that expires no later than ours, whether one is due.
+ *
+ * Whoever says the last word (reboot, panic) takes the line and keeps it.
+ *
+ * Context: Any.
+ * Return: whether the line is ours until kvmhb_line_release().
+ */
+static inline bool kvmhb_line_take(struct kvmhb *hb)
+{
+	/* Acquire: pairs with the release in kvmhb_line_release(). */
+	return !test_and_set_bit_lock(0, &hb->line);
+}
+
+/**
+ * kvmhb_line_release() - let others speak to the host
+ * @hb: the device, whose line we hold
+ *
+ * Context: Any.
+ */
+static inline void kvmhb_line_release(struct kvmhb *hb)
+{
+	/* Release: pairs with the acquire in kvmhb_line_take(). */
+	clear_bit_unlock(0, &hb->line);
+}
+
+bool kvmhb_interval_valid(u64 interval_ns);
+bool kvmhb_config_read(struct kvmhb *hb, struct kvmhb_config *config);
+
+int kvmhb_beats_init(struct kvmhb *hb);
+void kvmhb_beats_reset(struct kvmhb *hb);
+void kvmhb_beats_start(struct kvmhb *hb);
+void kvmhb_beats_stop(struct kvmhb *hb);
+void kvmhb_beats_retune(struct kvmhb *hb);
+int kvmhb_beats_register(void);
+void kvmhb_beats_unregister(void);
+
+void kvmhb_arm(struct kvmhb *hb);
+void kvmhb_disarm(struct kvmhb *hb, enum kvm_heartbeat_lifecycle why);
+int kvmhb_lifecycle_init(struct kvmhb *hb);
+
+#endif /* _KVMHB_H */

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kvm-heartbeat guest: why beats begin and end
+ *
+ * Silence alone would look like death. So the guest says when it means to
+ * fall silent, and nothing rings after the word is said: a pause (suspend,
+ * unload) stops the timers first; the last word (reboot, panic) takes the
+ * line for good, since it must not depend on CPUs that may not answer.
+ */
+#include <linux/device.h>
+#include <linux/io.h>
+#include <linux/iopoll.h>
+#include <linux/limits.h>
+#include <linux/panic_notifier.h>
+#include <linux/reboot.h>
+
+#include "kvmhb.h"
+
+#define KVMHB_LINE_POLL_US	100
+#define KVMHB_LINE_TIMEOUT_US	USEC_PER_SEC
+
+/* writel() orders what we stored in the pulse page before the word. */
+static void kvmhb_say(struct kvmhb *hb, enum kvm_heartbeat_lifecycle word)
+{
+	writel(word, hb->regs + KVM_HEARTBEAT_REG_LIFECYCLE);
+}
+
+/**
+ * kvmhb_arm() - tell the host that a new incarnation beats, and beat
+ * @hb: the device, whose timers are stopped
+ *
+ * Does nothing once the last word has been said.
+ *
+ * Context: Process context, may sleep. Takes cpus_read_lock() and kvmhb::lock.
+ */
+void kvmhb_arm(struct kvmhb *hb)
+{
+	if (!kvmhb_line_take(hb))
+		return;
+
+	kvmhb_beats_reset(hb);
+	kvmhb_say(hb, KVM_HEARTBEAT_ARM);
+	kvmhb_line_release(hb);
+
+	kvmhb_beats_start(hb);
+}
+
+/**
+ * kvmhb_disarm() - stop to beat and tell the host why
+ * @hb: the device
+ * @why: %KVM_HEARTBEAT_SUSPEND or %KVM_HEARTBEAT_UNLOAD
+ *
+ * Context: Process context, may sleep. Takes cpus_read_lock() and kvmhb::lock.
+ */
+void kvmhb_disarm(struct kvmhb *hb, enum kvm_heartbeat_lifecycle why)
+{
+	kvmhb_beats_stop(hb);
+
+	/* With no tick left, only the last word can be holding the line. */
+	if (!kvmhb_line_take(hb))
+		return;
+
+	kvmhb_say(hb, why);
+	kvmhb_line_release(hb);
+}
+
+static void kvmhb_unload(void *data)
+{
+	kvmhb_disarm(data, KVM_HEARTBEAT_UNLOAD);
+}
+
+static int kvmhb_reboot(struct notifier_block *nb, unsigned long action,
+			void *data)
+{
+	struct kvmhb *hb = container_of(nb, struct kvmhb, reboot_nb);
+	bool ours;
+
+	/*
+	 * A beat that is under way lands first. The wait is bounded: a CPU
+	 * that the host does not run must not hold up the reboot.
+	 */
+	read_poll_timeout(kvmhb_line_take, ours, ours, KVMHB_LINE_POLL_US,
+			  KVMHB_LINE_TIMEOUT_US, false, hb);
+	kvmhb_say(hb, action == SYS_RESTART ? KVM_HEARTBEAT_REBOOT :
+					      KVM_HEARTBEAT_SHUTDOWN);
+	return NOTIFY_DONE;
+}
+
+static int kvmhb_panic(struct notifier_block *nb, unsigned long action,
+		       void *data)
+{
+	struct kvmhb *hb = container_of(nb, struct kvmhb, panic_nb);
+
+	/*
+	 * Not waiting for it: if the line is taken, then by a CPU that has been
+	 * stopped or by the tick we interrupted, and nobody will give it back,
+	 * which is just as well. Without it, the timer of this very CPU might
+	 * ring on, since panic() ends in a loop with interrupts enabled.
+	 */
+	kvmhb_line_take(hb);
+	kvmhb_say(hb, KVM_HEARTBEAT_PANIC);
+	return NOTIFY_DONE;
+}
+
+static void kvmhb_panic_unregister(void *data)
+{
+	struct kvmhb *hb = data;
+
+	atomic_notifier_chain_unregister(&panic_notifier_list, &hb->panic_nb);
+}
+
+/**
+ * kvmhb_lifecycle_init() - arm the device and watch for the guest's end
+ * @hb: the device, ready to beat
+ *
+ * Undone when the driver lets go of the device.
+ *
+ * Context: Process context, may sleep. Takes cpus_read_lock() and kvmhb::lock.
+ * Return: 0 or a negative errno.
+ */
+int kvmhb_lifecycle_init(struct kvmhb *hb)
+{
+	int ret;
+
+	kvmhb_arm(hb);
+	ret = devm_add_action_or_reset(hb->dev, kvmhb_unload, hb);
+	if (ret)
+		return ret;
+
+	hb->reboot_nb.notifier_call = kvmhb_reboot;
+	ret = devm_register_reboot_notifier(hb->dev, &hb->reboot_nb);
+	if (ret)
+		return ret;
+
+	/* Before all others: who comes later may not get to run. */
+	hb->panic_nb.notifier_call = kvmhb_panic;
+	hb->panic_nb.priority = INT_MAX;
+	atomic_notifier_chain_register(&panic_notifier_list, &hb->panic_nb);
+	return devm_add_action_or_reset(hb->dev, kvmhb_panic_unregister, hb);
+}

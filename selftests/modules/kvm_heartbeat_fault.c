@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kvm-heartbeat tests: hang the kernel this runs in, on purpose
+ *
+ * In /sys/module/kvm_heartbeat_fault/parameters, all written by root only:
+ *
+ *   freeze_ms  1 to 600000. Every CPU sits with interrupts off for so many
+ *              milliseconds, then all go on. The write returns after that.
+ *   spin       "all" or a list of online CPUs ("0,2-3"). These CPUs turn
+ *              interrupts off and loop, for ever.
+ *   halt       likewise, but they execute HLT, for ever. An NMI wakes such a
+ *              CPU for as long as it takes to halt again.
+ *
+ * A write to spin or halt returns only if the CPU it happens to run on is not
+ * in the list: pin the writer to a CPU that is to live. It does not wait until
+ * the others have stopped. Whatever else is written is refused (EINVAL,
+ * ERANGE) and has no effect.
+ *
+ * After spin or halt the module can't be unloaded: CPUs are executing it.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/compiler.h>
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/irqflags.h>
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/smp.h>
+#include <linux/stop_machine.h>
+#include <linux/string.h>
+
+#define FAULT_FREEZE_MAX_MS	600000
+
+/* Runs on every CPU at once, interrupts off. */
+static int fault_freeze(void *data)
+{
+	const unsigned int ms = *(const unsigned int *)data;
+	const ktime_t end = ktime_add_ms(ktime_get(), ms);
+	unsigned int i;
+
+	/*
+	 * The clock, since a delay overshoots whenever the host takes the CPU
+	 * away; but not the clock alone, since some stand still or wrap while
+	 * no interrupt is served.
+	 */
+	for (i = 0; i < ms && ktime_before(ktime_get(), end); i++)
+		mdelay(1);
+	return 0;
+}
+
+static int fault_freeze_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned int ms;
+	int ret;
+
+	ret = kstrtouint(val, 0, &ms);
+	if (ret)
+		return ret;
+	if (!ms || ms > FAULT_FREEZE_MAX_MS)
+		return -ERANGE;
+
+	pr_info("freezing all CPUs for %u ms\n", ms);
+	return stop_machine(fault_freeze, &ms, cpu_online_mask);
+}
+
+static const struct kernel_param_ops fault_freeze_ops = {
+	.set = fault_freeze_set,
+};
+
+/* Not cpu_relax(): hypervisors notice PAUSE in a loop and may step in. */
+static void fault_spin(void *unused)
+{
+	local_irq_disable();
+	for (;;)
+		barrier();
+}
+
+static void fault_halt(void *unused)
+{
+	local_irq_disable();
+	for (;;)
+		asm volatile("hlt" : : : "memory");
+}
+
+static int fault_parse_cpus(const char *val, struct cpumask *cpus)
+{
+	int ret;
+
+	if (sysfs_streq(val, "all")) {
+		cpumask_copy(cpus, cpu_online_mask);
+		return 0;
+	}
+
+	ret = cpulist_parse(val, cpus);
+	if (ret)
+		return ret;
+	if (cpumask_empty(cpus) || !cpumask_subset(cpus, cpu_online_mask))
+		return -EINVAL;
+	return 0;
+}
+
+/* May not return, see above. */
+static int fault_stop_cpus(const char *val, smp_call_func_t stop,
+			   const char *what)
+{
+	cpumask_var_t cpus;
+	int ret;
+
+	if (!zalloc_cpumask_var(&cpus, GFP_KERNEL))
+		return -ENOMEM;
+
+	cpus_read_lock();
+	ret = fault_parse_cpus(val, cpus);
+	if (!ret) {
+		pr_info("%s on CPU %*pbl\n", what, cpumask_pr_args(cpus));
+		__module_get(THIS_MODULE);	/* never put */
+		on_each_cpu_mask(cpus, stop, NULL, false);
+	}
+	cpus_read_unlock();
+
+	free_cpumask_var(cpus);
+	return ret;
+}
+
+static int fault_spin_set(const char *val, const struct kernel_param *kp)
+{
+	return fault_stop_cpus(val, fault_spin, "spinning");
+}
+
+static const struct kernel_param_ops fault_spin_ops = {
+	.set = fault_spin_set,
+};
+
+static int fault_halt_set(const char *val, const struct kernel_param *kp)
+{
+	return fault_stop_cpus(val, fault_halt, "halting");
+}
+
+static const struct kernel_param_ops fault_halt_ops = {
+	.set = fault_halt_set,
+};
+
+module_param_cb(freeze_ms, &fault_freeze_ops, NULL, 0200);
+MODULE_PARM_DESC(freeze_ms, "freeze all CPUs for 1 to 600000 ms");
+module_param_cb(spin, &fault_spin_ops, NULL, 0200);
+MODULE_PARM_DESC(spin, "CPUs to loop for ever with interrupts off: a list or \"all\"");
+module_param_cb(halt, &fault_halt_ops, NULL, 0200);
+MODULE_PARM_DESC(halt, "CPUs to halt for ever with interrupts off: a list or \"all\"");
+
+MODULE_DESCRIPTION("Hangs the kernel on purpose, to test kvm-heartbeat");
+MODULE_AUTHOR("kvm-heartbeat authors");
+MODULE_LICENSE("GPL");
