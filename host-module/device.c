@@ -471,16 +471,21 @@ static int hb_init(struct vfio_device *vdev)
 {
 	struct kvmhb_device *hb = to_hb(vdev);
 
+	int ret;
+
+	ret = kvmhb_monitor_init(&hb->monitor, vdev->dev, kvmhb_interval_ns, kvmhb_timeout_ns);
+	if (ret)
+		return ret;
 	mutex_init(&hb->lock);
-	return kvmhb_monitor_init(&hb->monitor, vdev->dev, kvmhb_interval_ns, kvmhb_timeout_ns);
+	return 0;
 }
 
 static void hb_release(struct vfio_device *vdev)
 {
 	struct kvmhb_device *hb = to_hb(vdev);
 
-	kvmhb_monitor_uninit(&hb->monitor);
 	mutex_destroy(&hb->lock);
+	kvmhb_monitor_uninit(&hb->monitor);
 }
 
 const struct vfio_device_ops kvmhb_device_ops = {

@@ -3,6 +3,8 @@
  * kvm-heartbeat, host side: offers the mediated device that a VMM hands to its
  * guest, and with it a monitor for each.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/device.h>
 #include <linux/mdev.h>
 #include <linux/module.h>

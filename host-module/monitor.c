@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/ktime.h>
 #include <linux/lockdep.h>
+#include <linux/minmax.h>
 #include <linux/ratelimit.h>
 #include <linux/string.h>
 
@@ -33,12 +34,21 @@ static u64 missing(struct kvmhb_monitor *mon)
 			    mon->judged.interval_ns);
 }
 
+/* The part of a running outage that no earlier outage has counted, ns. */
+static u64 new_downtime_ns(struct kvmhb_monitor *mon, u64 until_ns)
+{
+	lockdep_assert_held(&mon->lock);
+
+	/* One silence may be two outages, if the configuration ended the first. */
+	return since_ns(max(mon->silent_since_ns, mon->down_until_ns), until_ns);
+}
+
 /* The one place where state and cause change; @last_ns is the beat judged by. */
 static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64 last_ns)
 {
 	struct kvmhb_verdict old = mon->verdict;
 	u64 now_ns = ktime_get_ns();
-	u64 gone_ns;
+	u64 end_ns, gone_ns;
 
 	lockdep_assert_held(&mon->lock);
 
@@ -46,14 +56,16 @@ static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64
 		return;
 
 	/* A beat ended the silence when it came, anything else does so now. */
-	gone_ns = since_ns(mon->silent_since_ns,
-			   last_ns > mon->silent_since_ns ? last_ns : now_ns);
+	end_ns = last_ns > mon->silent_since_ns ? last_ns : now_ns;
+	gone_ns = since_ns(mon->silent_since_ns, end_ns);
 	if (old.state == KVMHB_ALIVE)
 		mon->silent_since_ns = last_ns;
 	if (new.state == KVMHB_UNRESPONSIVE)
 		mon->outages++;
-	if (old.state == KVMHB_UNRESPONSIVE)
-		mon->downtime_ns += gone_ns;
+	if (old.state == KVMHB_UNRESPONSIVE) {
+		mon->downtime_ns += new_downtime_ns(mon, end_ns);
+		mon->down_until_ns = end_ns;
+	}
 
 	mon->verdict.cause = new.cause;
 	WRITE_ONCE(mon->verdict.state, new.state);
@@ -86,9 +98,11 @@ static void judge(struct kvmhb_monitor *mon)
 
 	lockdep_assert_held(&mon->lock);
 
-	if (mon->retuning && kvmhb_pulse_acked(mon->pulse)) {
-		mon->retuning = false;
+	/* Only a beat that came with the acknowledgment starts the new rhythm. */
+	if (mon->retuning && READ_ONCE(mon->acked_seq) == mon->pulse->config_seq) {
+		WRITE_ONCE(mon->retuning, false);
 		mon->judged = mon->config;
+		WRITE_ONCE(mon->restart_gaps, true);
 	}
 
 	while (kvmhb_state_is_armed(mon->verdict.state)) {
@@ -110,7 +124,7 @@ static void judge(struct kvmhb_monitor *mon)
 		set_verdict(mon, new, last_ns);
 	}
 
-	WRITE_ONCE(mon->attention, mon->retuning || mon->verdict.state != KVMHB_ALIVE);
+	WRITE_ONCE(mon->attention, mon->verdict.state != KVMHB_ALIVE);
 	arm_timer(mon, deadline_ns);
 }
 
@@ -146,21 +160,38 @@ static enum hrtimer_restart deadline(struct hrtimer *timer)
 void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 {
 	enum kvmhb_state state = READ_ONCE(mon->verdict.state);
-	u64 now_ns, gap_ns, beats;
+	u64 now_ns, last_ns, gap_ns, beats;
+	bool wake;
 
 	if (!kvmhb_state_is_armed(state))
 		return;
 
 	now_ns = ktime_get_ns();
 	/* A full barrier, paired with the one in judge(). */
-	gap_ns = since_ns(atomic64_xchg(&mon->last_beat_ns, now_ns), now_ns);
+	last_ns = atomic64_xchg(&mon->last_beat_ns, now_ns);
+	if (unlikely(!last_ns))
+		return;	/* a VMM resets the device while its guest rings */
+	wake = READ_ONCE(mon->attention);
+
+	gap_ns = since_ns(last_ns, now_ns);
 	beats = atomic64_inc_return(&mon->beats);
 	atomic64_add(kvmhb_missed(gap_ns, READ_ONCE(mon->judged.interval_ns)), &mon->missed);
-	if (state != KVMHB_UNRESPONSIVE)
+	if (READ_ONCE(mon->restart_gaps)) {
+		/* This gap began before the rhythm that it ends in. */
+		memset(&mon->gaps, 0, sizeof(mon->gaps));
+		WRITE_ONCE(mon->restart_gaps, false);
+	} else if (state != KVMHB_UNRESPONSIVE) {
 		kvmhb_gaps_add(&mon->gaps, gap_ns);
+	}
 	trace_beat(mon->dev, beats, gap_ns, cpu);
 
-	if (unlikely(READ_ONCE(mon->attention)))
+	if (unlikely(READ_ONCE(mon->retuning))) {
+		u32 seq = kvmhb_pulse_ack(mon->pulse);
+
+		WRITE_ONCE(mon->acked_seq, seq);
+		wake |= seq == READ_ONCE(mon->pulse->config_seq);
+	}
+	if (unlikely(wake))
 		queue_work(kvmhb_wq, &mon->work);
 }
 
@@ -184,12 +215,28 @@ void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word)
 	atomic64_add(missing(mon), &mon->missed);
 	if (word == KVM_HEARTBEAT_ARM) {
 		atomic64_set(&mon->last_beat_ns, ktime_get_ns());
-		memset(&mon->gaps, 0, sizeof(mon->gaps));
+		mon->acked_seq = kvmhb_pulse_ack(mon->pulse);
+		WRITE_ONCE(mon->restart_gaps, true);
 	}
 	set_verdict(mon, new, atomic64_read(&mon->last_beat_ns));
 	judge(mon);
 unlock:
 	mutex_unlock(&mon->lock);
+}
+
+/* A fresh device, whose guest has yet to say something. */
+static void await_guest(struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	kvmhb_pulse_reset(mon->pulse, &mon->config);
+	mon->judged = mon->config;
+	WRITE_ONCE(mon->retuning, false);
+	mon->lifecycle = KVM_HEARTBEAT_NONE;
+	atomic64_add(missing(mon), &mon->missed);
+	atomic64_set(&mon->last_beat_ns, 0);
+	set_verdict(mon, (struct kvmhb_verdict) { KVMHB_WAITING, KVMHB_CAUSE_NONE }, 0);
+	judge(mon);
 }
 
 /**
@@ -201,14 +248,7 @@ unlock:
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
 {
 	mutex_lock(&mon->lock);
-	kvmhb_pulse_reset(mon->pulse, &mon->config);
-	mon->judged = mon->config;
-	mon->retuning = false;
-	mon->lifecycle = KVM_HEARTBEAT_NONE;
-	atomic64_add(missing(mon), &mon->missed);
-	atomic64_set(&mon->last_beat_ns, 0);
-	set_verdict(mon, (struct kvmhb_verdict) { KVMHB_WAITING, KVMHB_CAUSE_NONE }, 0);
-	judge(mon);
+	await_guest(mon);
 	mutex_unlock(&mon->lock);
 }
 
@@ -229,10 +269,9 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse, 
 	mon->downtime_ns = 0;
 	atomic64_set(&mon->beats, 0);
 	atomic64_set(&mon->missed, 0);
-	memset(&mon->gaps, 0, sizeof(mon->gaps));
+	WRITE_ONCE(mon->restart_gaps, true);
+	await_guest(mon);
 	mutex_unlock(&mon->lock);
-
-	kvmhb_monitor_reset(mon);
 }
 
 /**
@@ -247,7 +286,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	mutex_lock(&mon->lock);
 	atomic64_add(missing(mon), &mon->missed);
 	mon->judged = mon->config;
-	mon->retuning = false;
+	WRITE_ONCE(mon->retuning, false);
 	mon->pulse = NULL;
 	mon->vmm_pid = 0;
 	set_verdict(mon, kvmhb_closed(&mon->verdict), atomic64_read(&mon->last_beat_ns));
@@ -275,10 +314,8 @@ static int configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 timeout_set
 		return 0;
 
 	mon->config = new;
-	if (new.interval_ns != old.interval_ns) {
-		memset(&mon->gaps, 0, sizeof(mon->gaps));
-		mon->retuning = !!mon->pulse;
-	}
+	if (new.interval_ns != old.interval_ns)
+		WRITE_ONCE(mon->retuning, !!mon->pulse);
 	mon->judged = mon->retuning ? kvmhb_timing_patient(&mon->judged, &new) : new;
 	if (mon->pulse)
 		kvmhb_pulse_publish(mon->pulse, &new);
@@ -349,10 +386,11 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 		.downtime_ns = mon->downtime_ns,
 		.has_beaten = last_ns,
 		.last_beat_ns = since_ns(last_ns, now_ns),
-		.gaps = mon->gaps,
 	};
+	if (!READ_ONCE(mon->restart_gaps))
+		readings->gaps = mon->gaps;
 	if (mon->verdict.state == KVMHB_UNRESPONSIVE)
-		readings->downtime_ns += since_ns(mon->silent_since_ns, now_ns);
+		readings->downtime_ns += new_downtime_ns(mon, now_ns);
 	mutex_unlock(&mon->lock);
 }
 
@@ -381,7 +419,8 @@ int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 	mutex_init(&mon->lock);
 	INIT_WORK(&mon->work, judge_work);
 	hrtimer_setup(&mon->timer, deadline, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
-	ratelimit_state_init(&mon->report_limit, KVMHB_REPORT_INTERVAL, KVMHB_REPORT_BURST);
+	ratelimit_state_init(&mon->limit, KVMHB_REPORT_INTERVAL, KVMHB_REPORT_BURST);
+	ratelimit_state_init(&mon->outage_limit, KVMHB_REPORT_INTERVAL, KVMHB_REPORT_BURST);
 	return 0;
 }
 

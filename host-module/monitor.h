@@ -21,16 +21,19 @@ struct kvmhb_pulse;
 /**
  * struct kvmhb_monitor - the monitor of one guest
  * @dev: the mdev, by whose UUID all reports are known
- * @report_limit: bounds what a guest can make the host log and announce
+ * @limit: bounds what a guest can make the host log and announce
+ * @outage_limit: the same for outages and panics, which a guest that is late
+ *	time and again must not crowd out
  *
  * @lock: serialises whatever changes the state or the configuration, and with
- *	it the order of reports; protects all from here to @downtime_ns
+ *	it the order of reports; protects all from here to @down_until_ns
  * @verdict: state and cause; @verdict.state is also read without @lock
  * @config: what users set, with the timeout that follows from it
  * @timeout_set_ns: the explicit timeout, ns, or 0 while it follows the interval
  * @judged: what the guest is judged by: @config, or while @retuning something
  *	more patient; read without @lock by beats
- * @retuning: the guest has not yet acknowledged @config
+ * @retuning: the guest has not yet beaten by @config; read without @lock by
+ *	beats
  * @pulse: the VM's pulse page; NULL while detached
  * @vmm_pid: thread group of the VMM, 0 while detached
  * @lifecycle: the last word that the guest said and the monitor accepted
@@ -38,14 +41,16 @@ struct kvmhb_pulse;
  *	CLOCK_MONOTONIC
  * @outages: how often the guest became unresponsive
  * @downtime_ns: how long it was, summed over the outages that ended, ns
+ * @down_until_ns: end of the last of them, ns of CLOCK_MONOTONIC
  *
  * @last_beat_ns: arrival of the last beat, or of the arming, ns of
  *	CLOCK_MONOTONIC; 0 before it
  * @beats: beats since the VM was attached
  * @missed: beats that should have come and did not, up to @last_beat_ns
  * @gaps: statistics of the time between beats; outages are not among it
- * @attention: the next beat has to wake @work: the guest is not alive, or
- *	@retuning
+ * @restart_gaps: a new rhythm begins, with the next beat @gaps do too
+ * @acked_seq: while @retuning: what the last beat acknowledged
+ * @attention: the next beat has to wake @work, the guest is not alive
  *
  * @deadline_ns: the silence at which @timer looks up, ns; stable while @timer
  *	is armed
@@ -59,9 +64,10 @@ struct kvmhb_pulse;
  */
 struct kvmhb_monitor {
 	struct device *dev;
-	struct ratelimit_state report_limit;
+	struct ratelimit_state limit;
+	struct ratelimit_state outage_limit;
 
-	struct mutex lock;	/* of all from here to @downtime_ns */
+	struct mutex lock;	/* of all from here to @down_until_ns */
 	struct kvmhb_verdict verdict;
 	struct kvmhb_timing config;
 	u64 timeout_set_ns;
@@ -73,11 +79,14 @@ struct kvmhb_monitor {
 	u64 silent_since_ns;
 	u64 outages;
 	u64 downtime_ns;
+	u64 down_until_ns;
 
 	atomic64_t last_beat_ns;
 	atomic64_t beats;
 	atomic64_t missed;
 	struct kvmhb_gaps gaps;
+	bool restart_gaps;
+	u32 acked_seq;
 	bool attention;
 
 	u64 deadline_ns;

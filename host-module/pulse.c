@@ -68,7 +68,7 @@ void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *t
 	smp_wmb();
 	WRITE_ONCE(header->interval_ns, cpu_to_le64(timing->interval_ns));
 	WRITE_ONCE(header->timeout_ns, cpu_to_le64(timing->timeout_ns));
-	pulse->config_seq += 2;
+	WRITE_ONCE(pulse->config_seq, pulse->config_seq + 2);
 	/* The values before even; pairs with the guest's first read of the seq. */
 	smp_store_release(&header->config_seq, cpu_to_le32(pulse->config_seq));
 }
@@ -93,13 +93,13 @@ void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *tim
 }
 
 /**
- * kvmhb_pulse_acked - whether the guest beats by what was published last
+ * kvmhb_pulse_ack - by which configuration the guest says that it beats
  * @pulse: the pulse page
  *
- * Return: true if the guest says so; if it lies it is judged by the interval
- * that it does not keep. Context: any.
+ * Return: what the guest wrote, any value; if it lies, it is judged by an
+ * interval that it does not keep. Context: any.
  */
-bool kvmhb_pulse_acked(const struct kvmhb_pulse *pulse)
+u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse)
 {
-	return le32_to_cpu(READ_ONCE(pulse->header->config_ack)) == pulse->config_seq;
+	return le32_to_cpu(READ_ONCE(pulse->header->config_ack));
 }

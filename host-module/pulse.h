@@ -27,6 +27,6 @@ int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus);
 void kvmhb_pulse_uninit(struct kvmhb_pulse *pulse);
 void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing);
 void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing);
-bool kvmhb_pulse_acked(const struct kvmhb_pulse *pulse);
+u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse);
 
 #endif /* KVMHB_PULSE_H */

@@ -33,6 +33,10 @@ static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 	switch (mon->verdict.state) {
 	case KVMHB_UNRESPONSIVE:
 	case KVMHB_PANICKED:
+		if (!last_beat_ns) {	/* panicked before the driver was armed */
+			dev_warn(mon->dev, "guest is %s (%s)\n", state, cause);
+			break;
+		}
 		dev_warn(mon->dev, "guest is %s, last heartbeat %s s ago (%s)\n",
 			 state, seconds(buf, last_beat_ns), cause);
 		break;
@@ -82,6 +86,10 @@ static void announce_state(struct kvmhb_monitor *mon, enum kvmhb_state old)
 void kvmhb_report_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 			u64 last_beat_ns, u64 gone_ns)
 {
+	bool outage = mon->verdict.state == KVMHB_UNRESPONSIVE ||
+		      mon->verdict.state == KVMHB_PANICKED ||
+		      old == KVMHB_UNRESPONSIVE;
+
 	lockdep_assert_held(&mon->lock);
 
 	trace_state(mon->dev, old, &mon->verdict, last_beat_ns);
@@ -89,7 +97,7 @@ void kvmhb_report_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 	sysfs_notify(&mon->dev->kobj, "heartbeat", "cause");
 
 	/* Says itself, under the monitor's name, how many it kept back. */
-	if (!___ratelimit(&mon->report_limit, dev_name(mon->dev)))
+	if (!___ratelimit(outage ? &mon->outage_limit : &mon->limit, dev_name(mon->dev)))
 		return;
 	log_state(mon, old, last_beat_ns, gone_ns);
 	announce_state(mon, old);

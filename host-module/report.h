@@ -11,9 +11,8 @@
 struct kvmhb_monitor;
 
 /*
- * What one guest may cause in the log and among the listeners to uevents: a
- * burst that an outage on a busy host needs, then two a second. Trace and sysfs
- * have it all.
+ * What one guest may cause in the log and among the listeners to uevents, of
+ * outages and of all else: 20 reports in 10 seconds. Trace and sysfs have it all.
  */
 #define KVMHB_REPORT_INTERVAL	(10 * HZ)
 #define KVMHB_REPORT_BURST	20

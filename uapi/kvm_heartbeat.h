@@ -28,8 +28,8 @@
 
 /*
  * BAR0: registers. Reads of any size and alignment return the bytes at that
- * place, zero where nothing is defined. Only naturally aligned 32-bit writes
- * to the two writable registers have an effect; all others are ignored.
+ * place, zero where nothing is defined. Of writes, as the VMM passes them on,
+ * only 32-bit ones to exactly one of the two writable registers have an effect.
  */
 #define KVM_HEARTBEAT_REG_MAGIC		0x00	/* ro, 32 bit */
 #define KVM_HEARTBEAT_REG_VERSION	0x04	/* ro, 32 bit */
@@ -43,7 +43,8 @@
 /**
  * enum kvm_heartbeat_lifecycle - what the guest says of itself
  * @KVM_HEARTBEAT_NONE: nothing said since the device was last reset
- * @KVM_HEARTBEAT_ARM: a new incarnation beats from now on; counts as a beat
+ * @KVM_HEARTBEAT_ARM: a new incarnation beats from now on, and lives at this
+ *	moment. Doorbells before it, or after any of the words below, mean nothing
  * @KVM_HEARTBEAT_SHUTDOWN: no more beats: halt or power-off
  * @KVM_HEARTBEAT_REBOOT: no more beats: restart, kexec included
  * @KVM_HEARTBEAT_SUSPEND: no more beats until %KVM_HEARTBEAT_ARM: suspend
@@ -68,15 +69,16 @@ enum kvm_heartbeat_lifecycle {
  * @magic: %KVM_HEARTBEAT_MAGIC
  * @version: %KVM_HEARTBEAT_VERSION
  * @config_seq: generation of the configuration: odd while the host writes it,
- *	changed whenever it has; read it before and after the values
+ *	even and changed once it has; read it before and after the values
  * @nr_slots: number of entries in the array of &struct kvm_heartbeat_slot that
  *	follows this header
  * @interval_ns: time between two beats, ns
  * @timeout_ns: silence after which the host calls the guest unresponsive, ns
  * @reserved0: zero
- * @config_ack: the @config_seq by which the guest beats, written before the
- *	first beat that follows it; until it agrees, the host judges by the more
- *	patient of the old and the new configuration
+ * @config_ack: the @config_seq by which the guest beats, written before
+ *	%KVM_HEARTBEAT_ARM and before every beat. After a change of the interval
+ *	the host judges by the longest interval and timeout set since the last
+ *	beat that acknowledged, until one acknowledges the newest
  * @reserved1: zero
  *
  * The first cache line is the host's to write, the second the guest's. The
@@ -99,9 +101,9 @@ struct kvm_heartbeat_pulse_header {
 
 /**
  * struct kvm_heartbeat_slot - the pulse of one guest CPU, one cache line
- * @pulses: incremented by the CPU itself from its timer interrupt, once an
- *	interval
- * @flags: %KVM_HEARTBEAT_SLOT_ONLINE or zero
+ * @pulses: incremented by the CPU itself from its timer interrupt, at least
+ *	once an interval; begins anew at 0 with each load of the driver
+ * @flags: %KVM_HEARTBEAT_SLOT_ONLINE or zero; means nothing unless armed
  * @reserved: zero
  *
  * Slot n belongs to guest CPU n. A CPU whose number is @nr_slots or above has

@@ -299,19 +299,19 @@ static void pulse_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_seq), 2);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(pulse.header->interval_ns), 2 * SEC);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(pulse.header->timeout_ns), 4 * SEC);
-	KUNIT_EXPECT_FALSE(test, kvmhb_pulse_acked(&pulse));
+	KUNIT_EXPECT_NE(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
 
 	pulse.header->config_ack = pulse.header->config_seq;
-	KUNIT_EXPECT_TRUE(test, kvmhb_pulse_acked(&pulse));
+	KUNIT_EXPECT_EQ(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
 
 	kvmhb_pulse_publish(&pulse, &fast);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_seq), 4);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(pulse.header->interval_ns), 200 * MS);
-	KUNIT_EXPECT_FALSE(test, kvmhb_pulse_acked(&pulse));
+	KUNIT_EXPECT_NE(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
 
 	/* What the guest scribbles over the host's words does not come back. */
 	memset(pulse.header, 0xff, pulse.size);
-	KUNIT_EXPECT_FALSE(test, kvmhb_pulse_acked(&pulse));
+	KUNIT_EXPECT_NE(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
 	kvmhb_pulse_publish(&pulse, &slow);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_seq), 6);
 	KUNIT_EXPECT_EQ(test, pulse.nr_slots, 62);
@@ -320,7 +320,7 @@ static void pulse_page(struct kunit *test)
 	pulse.header->config_ack = pulse.header->config_seq;
 	kvmhb_pulse_reset(&pulse, &slow);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_ack), 0);
-	KUNIT_EXPECT_FALSE(test, kvmhb_pulse_acked(&pulse));
+	KUNIT_EXPECT_NE(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
 	kvmhb_pulse_uninit(&pulse);
 }
 

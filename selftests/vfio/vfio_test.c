@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "kvm_heartbeat.h"
+#include "kselftest.h"
 #include "kselftest_harness.h"
 
 #define CREATE "/sys/class/mdev_bus/kvm_heartbeat/mdev_supported_types/kvm_heartbeat-vm/create"
@@ -85,7 +86,7 @@ struct monitor {
 
 static char *attr_path(struct monitor *m, const char *name)
 {
-	static _Thread_local char path[256];
+	static __thread char path[256];
 
 	snprintf(path, sizeof(path), MDEV "%s/heartbeat/%s", m->uuid, name);
 	return path;
@@ -98,7 +99,7 @@ static int attr_set(struct monitor *m, const char *name, const char *text)
 
 static char *attr_text(struct monitor *m, const char *name)
 {
-	static _Thread_local char text[256];
+	static __thread char text[256];
 	int ret = read_file(attr_path(m, name), text, sizeof(text));
 
 	if (ret)
@@ -106,7 +107,7 @@ static char *attr_text(struct monitor *m, const char *name)
 	return text;
 }
 
-static uint64_t attr(struct monitor *m, const char *name)
+static __u64 attr(struct monitor *m, const char *name)
 {
 	return strtoull(attr_text(m, name), NULL, 10);
 }
@@ -166,21 +167,21 @@ static void monitor_close(struct monitor *m)
 	m->container = -1;
 }
 
-static ssize_t reg_write(struct monitor *m, unsigned int reg, uint32_t value)
+static ssize_t reg_write(struct monitor *m, unsigned int reg, __u32 value)
 {
 	return pwrite(m->device, &value, sizeof(value), BAR0 + reg);
 }
 
-static uint32_t reg_read(struct monitor *m, unsigned int reg)
+static __u32 reg_read(struct monitor *m, unsigned int reg)
 {
-	uint32_t value = 0xdeadbeef;
+	__u32 value = 0xdeadbeef;
 
 	if (pread(m->device, &value, sizeof(value), BAR0 + reg) != sizeof(value))
 		return 0xdeadbeef;
 	return value;
 }
 
-static void say(struct monitor *m, uint32_t word)
+static void say(struct monitor *m, __u32 word)
 {
 	reg_write(m, KVM_HEARTBEAT_REG_LIFECYCLE, word);
 }
@@ -193,7 +194,7 @@ static void ring(struct monitor *m)
 /* Acknowledge the configuration, as a driver does before it beats by it. */
 static void ack(struct monitor *m)
 {
-	uint32_t seq = 0;
+	__u32 seq = 0;
 
 	pread(m->device, &seq, sizeof(seq),
 	      BAR2 + offsetof(struct kvm_heartbeat_pulse_header, config_seq));
@@ -205,8 +206,7 @@ static bool is(struct monitor *m, const char *state, const char *cause)
 {
 	char now[32];
 
-	strncpy(now, attr_text(m, "state"), sizeof(now) - 1);
-	now[sizeof(now) - 1] = 0;
+	snprintf(now, sizeof(now), "%s", attr_text(m, "state"));
 	return !strcmp(now, state) && !strcmp(attr_text(m, "cause"), cause);
 }
 
@@ -289,7 +289,7 @@ FIXTURE_TEARDOWN(hb)
 TEST_F(hb, info)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
-	uint32_t index;
+	__u32 index;
 
 	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_GET_INFO, &info));
 	EXPECT_EQ(VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET, info.flags);
@@ -303,7 +303,7 @@ TEST_F(hb, info)
 
 	for (index = 0; index < VFIO_PCI_NUM_REGIONS; index++) {
 		struct vfio_region_info region = { .argsz = sizeof(region), .index = index };
-		uint64_t size = index == VFIO_PCI_BAR0_REGION_INDEX ? 4096 :
+		__u64 size = index == VFIO_PCI_BAR0_REGION_INDEX ? 4096 :
 				index == VFIO_PCI_BAR2_REGION_INDEX ? 4096 :
 				index == VFIO_PCI_CONFIG_REGION_INDEX ? 256 : 0;
 
@@ -324,9 +324,9 @@ TEST_F(hb, info)
 
 TEST_F(hb, registers_read_as_bytes)
 {
-	uint8_t whole[128], part[128];
+	__u8 whole[128], part[128];
 	unsigned int offset, size;
-	uint8_t *page;
+	__u8 *page;
 
 	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, reg_read(&self->m, KVM_HEARTBEAT_REG_MAGIC));
 	EXPECT_EQ(KVM_HEARTBEAT_VERSION, reg_read(&self->m, KVM_HEARTBEAT_REG_VERSION));
@@ -359,7 +359,7 @@ TEST_F(hb, registers_read_as_bytes)
 
 TEST_F(hb, writes_that_mean_nothing_do_nothing)
 {
-	uint8_t ones[4096];
+	__u8 ones[4096];
 	unsigned int offset, size;
 
 	memset(ones, 0xff, sizeof(ones));
@@ -392,7 +392,7 @@ TEST_F(hb, writes_that_mean_nothing_do_nothing)
 TEST_F(hb, lifecycle)
 {
 	static const struct {
-		uint32_t word;
+		__u32 word;
 		const char *state, *cause;
 	} rows[] = {
 		{ KVM_HEARTBEAT_ARM, "alive", "none" },
@@ -411,7 +411,7 @@ TEST_F(hb, lifecycle)
 	EXPECT_STREQ("(No data available)", attr_text(&self->m, "last_beat_ns"));
 	EXPECT_TRUE(is(&self->m, "waiting", "none"));
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		say(&self->m, rows[i].word);
 		EXPECT_TRUE(is(&self->m, rows[i].state, rows[i].cause));
 		EXPECT_EQ(rows[i].word, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
@@ -436,7 +436,7 @@ TEST_F(hb, lifecycle)
 TEST_F(hb, what_is_left_when_the_vmm_closes)
 {
 	static const struct {
-		uint32_t word;
+		__u32 word;
 		const char *cause;
 	} rows[] = {
 		{ 0, "vmm-gone" },
@@ -447,7 +447,7 @@ TEST_F(hb, what_is_left_when_the_vmm_closes)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		EXPECT_EQ(getpid(), attr(&self->m, "vmm_pid"));
 		say(&self->m, KVM_HEARTBEAT_ARM);
 		ring(&self->m);
@@ -490,7 +490,7 @@ TEST_F(hb, outage)
 
 TEST_F(hb, recovery_by_a_beat)
 {
-	uint64_t missed;
+	__u64 missed;
 
 	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "1000000000"));
 	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "1200000000"));
@@ -566,13 +566,13 @@ TEST_F(hb, sysfs_refuses)
 		{ "state", "alive", -EACCES },
 		{ "beats", "0", -EACCES },
 	};
-	uint32_t seq = reg_read(&self->m, 0);
+	__u32 seq = reg_read(&self->m, 0);
 	unsigned int i;
 
 	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "5000000000"));
 	pread(self->m.device, &seq, 4, BAR2 + 8);
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		uint32_t after = 0;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		__u32 after = 0;
 		int ret;
 
 		/* Root may open a read-only file for writing; sysfs then says EIO. */
@@ -610,7 +610,7 @@ TEST_F(hb, sysfs_accepts)
 
 TEST_F(hb, statistics)
 {
-	uint64_t min, mean, max;
+	__u64 min, mean, max;
 	int i;
 
 	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
@@ -639,7 +639,7 @@ TEST_F(hb, pulse_page_mapping)
 
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, self->m.device, BAR2);
 	ASSERT_NE(MAP_FAILED, map);
-	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, *(uint32_t *)map);
+	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, *(__u32 *)map);
 	munmap(map, 4096);
 
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, 8192, PROT_READ, MAP_SHARED, self->m.device, BAR2));
@@ -654,7 +654,7 @@ TEST_F(hb, pulse_page_mapping)
 
 TEST_F(hb, pulse_page_past_the_end)
 {
-	uint8_t buf[4097];
+	__u8 buf[4097];
 
 	EXPECT_EQ(4096, pread(self->m.device, buf, 4096, BAR2));
 	EXPECT_EQ(0, pread(self->m.device, buf, 0, BAR2 + 4096));
@@ -671,7 +671,7 @@ TEST_F(hb, pulse_page_past_the_end)
 /* Whatever the guest writes over the page, the host goes by its own notes. */
 TEST_F(hb, pulse_page_scribbled)
 {
-	uint64_t *map;
+	__u64 *map;
 	int round, i;
 
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, self->m.device, BAR2);
@@ -682,7 +682,7 @@ TEST_F(hb, pulse_page_scribbled)
 	for (round = 0; round < 200; round++) {
 		for (i = 0; i < 512; i++)
 			map[i] = round == 0 ? UINT64_MAX : round == 1 ? 0 :
-				 ((uint64_t)random() << 33) ^ random();
+				 ((__u64)random() << 33) ^ random();
 		ring(&self->m);
 		ASSERT_EQ(0, attr_set(&self->m, "interval_ns",
 				      round & 1 ? "3600000000000" : "1800000000000"));
@@ -692,7 +692,7 @@ TEST_F(hb, pulse_page_scribbled)
 	}
 	/* Reset makes it whole. */
 	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
-	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, *(uint32_t *)map);
+	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, *(__u32 *)map);
 	EXPECT_EQ(0, map[511]);
 	munmap(map, 4096);
 }
@@ -780,12 +780,12 @@ TEST_F(hb, uevents)
 	close(fd);
 }
 
-static int set_irq(struct monitor *m, uint32_t flags, uint32_t index, uint32_t start,
-		   uint32_t count, uint32_t argsz, int32_t fd)
+static int set_irq(struct monitor *m, __u32 flags, __u32 index, __u32 start,
+		   __u32 count, __u32 argsz, __s32 fd)
 {
 	struct {
 		struct vfio_irq_set set;
-		int32_t fd;
+		__s32 fd;
 	} arg = { { argsz, flags, index, start, count }, fd };
 
 	return ioctl(m->device, VFIO_DEVICE_SET_IRQS, &arg) ? -errno : 0;
@@ -793,13 +793,13 @@ static int set_irq(struct monitor *m, uint32_t flags, uint32_t index, uint32_t s
 
 TEST_F(hb, interrupts)
 {
-	const uint32_t eventfd_trigger = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-	const uint32_t none_trigger = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER;
-	const uint32_t msi = VFIO_PCI_MSI_IRQ_INDEX;
+	const __u32 eventfd_trigger = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	const __u32 none_trigger = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER;
+	const __u32 msi = VFIO_PCI_MSI_IRQ_INDEX;
 	struct monitor *m = &self->m;
 	int fd = eventfd(0, EFD_NONBLOCK);
-	uint32_t index;
-	uint64_t n;
+	__u32 index;
+	__u64 n;
 
 	for (index = 0; index < VFIO_PCI_NUM_IRQS + 2; index++) {
 		struct vfio_irq_info info = { .argsz = sizeof(info), .index = index };
@@ -915,9 +915,9 @@ TEST(creation_refuses)
 
 TEST_F(hb, config_space)
 {
-	uint8_t ones[256], space[257];
-	uint32_t value = 0;
-	uint16_t command = 6;
+	__u8 ones[256], space[257];
+	__u32 value = 0;
+	__u16 command = 6;
 
 	memset(ones, 0xff, sizeof(ones));
 	EXPECT_EQ(4, pread(self->m.device, &value, 4, CONFIG));
@@ -999,7 +999,7 @@ TEST_F(hb, everything_at_once)
 	static void *(*const racers[])(void *) = {
 		race_beats, race_words, race_resets, race_interrupts,
 	};
-	enum { N = sizeof(racers) / sizeof(racers[0]) };
+	enum { N = ARRAY_SIZE(racers) };
 	pthread_t threads[N];
 	int round, i;
 

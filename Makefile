@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0
+# kvm-heartbeat: see README.md
+
+# The kernel to build for.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+modules:
+	@test -e "$(KDIR)/Makefile" || { echo "No kernel headers in $(KDIR): install linux-headers-$$(uname -r), or say where they are with KDIR=" >&2; exit 1; }
+	$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules
+
+# As root.
+install: modules
+	$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules_install
+
+demo:
+	@selftests/demo
+
+check:
+	@selftests/check
+
+style:
+	@selftests/style
+
+clean:
+	find host-module guest-module selftests -name '*.o' -o -name '*.ko' -o -name '*.mod' -o \
+		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
+	rm -rf build Module.symvers modules.order .*.cmd
+
+.PHONY: modules install demo check style clean

@@ -1,0 +1,420 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""A real guest, watched by the host module. Runs inside the rig's host; prints TAP.
+
+    guest_test.py [brief | TEST...]
+
+One VM lives through what guests live through, in the order below: a test begins where the one before it
+ended. Judged are the whole histories of states, from the trace, and the trace's own times. `brief` leaves
+out what depends on one side's kernel alone. TEST is a name of the list below, as in: reset kexec.
+"""
+
+import glob
+import os
+import re
+import sys
+import traceback
+
+from hb import Guest, OUT, TOP
+from monitor import Monitor
+
+GUEST_KO = "/lib/kvmhb/kvm_heartbeat_guest.ko"
+FAULT_KO = "/lib/kvmhb/kvm_heartbeat_fault.ko"
+FAULT = "/sys/module/kvm_heartbeat_fault/parameters"
+DRIVER = "/sys/bus/pci/drivers/kvm_heartbeat_guest"
+TROUBLE = re.compile(r"BUG:|WARNING:|Oops|KASAN|UBSAN|ODEBUG|possible .* deadlock|soft lockup|hung_task")
+
+MS = 10**6
+SEC = 10**9
+
+
+def expect(seen, expected, what=""):
+    if seen != expected:
+        raise AssertionError(f"{what or 'expected'}: {expected!r}, seen: {seen!r}")
+
+
+def expect_in(seen, low, high, what):
+    if not low <= seen <= high:
+        raise AssertionError(f"{what}: {low!r} to {high!r} expected, seen: {seen!r}")
+
+
+class Run:
+    """The VM under test and its monitor."""
+
+    def __init__(self, **guest_options):
+        self.monitor = Monitor()
+        self.options = guest_options
+        self.guest = None
+        self.slot = {}
+
+    def start(self):
+        self.guest = Guest(cpus=2, devices=[self.monitor.device], append="panic=0",
+                           files={"/bin/poke": f"{TOP}/build/bin/poke"}, **self.options)
+        self.wait_boot()
+
+    def wait_boot(self):
+        """Wait for the guest to boot; what its kernel has to say of that is not our affair."""
+        self.guest.wait_boot()
+        self.guest.run("dmesg -c >/dev/null")
+
+    def load(self):
+        """Load the guest's driver: the state becomes alive."""
+        since = self.monitor.mark()
+        self.guest.run(f"insmod {GUEST_KO}")
+        self.monitor.wait_state("alive", since)
+
+    def no_trouble(self):
+        """The guest's kernel has nothing to complain of since it booted. Asked before each of its ends."""
+        for line in self.guest.run("dmesg").splitlines():
+            if TROUBLE.search(line):
+                raise AssertionError(f"the guest's kernel says: {line}")
+
+    def pulses(self, cpu):
+        """What the pulse slot of a guest CPU says: (pulses, flags). Read behind the guest's back."""
+        bar2 = self.guest.run("sed -n 3p /sys/bus/pci/drivers/kvm_heartbeat_guest/0*/resource").split()[0]
+        slot = int(bar2, 0) + 128 + 64 * cpu
+        words = self.guest.qmp("human-monitor-command", **{"command-line": f"xp /2gx {slot:#x}"})
+        pulses, flags = words.split(":")[1].split()
+        return int(pulses, 0), int(flags, 0)
+
+
+def test_waiting_until_the_driver_comes(run):
+    """A VM whose guest has no driver is waiting, however long its boot takes"""
+    expect(run.monitor.history(), [])
+    expect(run.monitor.get("state"), "detached")
+    run.start()
+    attach = run.monitor.wait_event("attach")
+    expect((attach.pid, attach.kvm, attach.vcpus), (run.guest.pid, 1, 2))
+    expect(run.monitor.history(), ["waiting"])
+    expect(run.monitor.number("vmm_pid"), run.guest.pid)
+    expect(run.monitor.number("beats"), 0)
+
+
+def test_alive(run):
+    """The driver loads and beats every 2 s, by one doorbell an interval whatever the number of CPUs"""
+    run.load()
+    first = run.monitor.mark()
+    run.monitor.wait_beats(4)
+    beats = [event for event in run.monitor.events[first:] if event.name == "beat"][1:]
+    for beat in beats:
+        # Never two in an interval. How late one may be is the machine's affair: late is a state.
+        expect_in(beat.gap_ns, SEC, 60 * SEC, "gap between two beats")
+    expect([b.beats for b in beats], list(range(beats[0].beats, beats[0].beats + len(beats))), "beats counted")
+    expect_in(run.monitor.number("beats"), beats[-1].beats, beats[-1].beats + 100, "beats in sysfs")
+    expect_in(run.monitor.number("interval_mean_ns"), SEC, 60 * SEC, "mean interval")
+    expect(run.monitor.log()[:2], ["guest is waiting", "guest is alive"])
+    for cpu in 0, 1:
+        pulses, flags = run.pulses(cpu)
+        expect_in(pulses, 2, 10**6, f"pulses of CPU {cpu}")
+        expect(flags, 1, f"flags of CPU {cpu}")
+
+
+def retune(run, interval_ns):
+    """Change the interval: no alarm, and within one old interval the guest beats by the new one."""
+    old_ns = run.monitor.number("interval_ns")
+    since = run.monitor.mark()
+    run.monitor.set("interval_ns", interval_ns)
+    config = run.monitor.wait_event("config", since)
+    expect((config.interval_ns, config.timeout_ns, config.follows), (interval_ns, 2 * interval_ns, 1))
+    run.monitor.wait_beats(5, since=since)
+    beats = [event for event in run.monitor.events[since:] if event.name == "beat"]
+    first = next(b for b in beats if b.time > config.time)
+    # A beat that was under way may still come; the next one is by the new interval.
+    expect_in(first.time - config.time, 0, max(old_ns, interval_ns) / SEC + 1, "first beat after retuning, s")
+    for beat in beats[3:]:
+        expect_in(beat.gap_ns, interval_ns // 2, interval_ns + 60 * SEC, "gap after retuning")
+    return beats
+
+
+def test_retuning_by_interrupt(run):
+    """Retuning takes effect at once, long to short and short to long, with no false alarm"""
+    since = run.monitor.mark()
+    for interval_ns in 200 * MS, 2 * SEC, 500 * MS, SEC:
+        retune(run, interval_ns)
+    # An hour to a second: without the interrupt this would take an hour.
+    run.monitor.set("interval_ns", 3600 * SEC)
+    mark = run.monitor.mark()
+    run.monitor.set("interval_ns", SEC)
+    run.monitor.wait_beats(4, since=mark)
+    expect([s for s in run.monitor.history(since) if s.startswith("unresponsive")], [], "false alarms")
+    run.monitor.set("timeout_ns", 30 * SEC)
+    expect(run.monitor.number("timeout_ns"), 30 * SEC)
+    run.monitor.set("timeout_ns", 0)
+    run.monitor.set("interval_ns", 2 * SEC)
+    run.monitor.wait_beats(2)
+
+
+def freeze(run, ms):
+    """Freeze all CPUs of the guest: the events of the outage (late, unresponsive, alive)."""
+    since = run.monitor.mark()
+    frozen = run.guest.send(f"echo {ms} > {FAULT}/freeze_ms")
+    late = run.monitor.wait_state("late", since)
+    dead = run.monitor.wait_state("unresponsive", since)
+    run.monitor.poll_state("unresponsive")
+    alive = run.monitor.wait_state("alive", since)
+    frozen.wait()
+    expect(run.monitor.history(since)[:3], ["late", "unresponsive:unknown", "alive"])
+    return late, dead, alive
+
+
+def test_freeze(run):
+    """A guest whose CPUs all hang is late, unresponsive, and alive again when they go on"""
+    monitor = run.monitor
+    monitor.set("interval_ns", SEC)
+    monitor.wait_beats(2)
+    run.guest.run(f"insmod {FAULT_KO}")
+    outages, lines = monitor.number("outages"), len(monitor.log())
+    late, dead, alive = freeze(run, 8000)
+    expect_in(late.last_beat_ns, 1500 * MS, 2 * SEC, "late after 1.5 s")
+    expect_in(dead.last_beat_ns, 2 * SEC, 60 * SEC, "unresponsive after 2 s, not before")
+    expect(monitor.number("outages"), outages + 1)
+    expect_in(monitor.number("downtime_ns"), 2 * SEC, 600 * SEC, "downtime")
+    expect_in(monitor.number("missed"), 1, 600, "missed beats")
+    expect(monitor.get("state"), "alive")
+
+    log = monitor.log()[lines:]
+    expect(log[0], f"guest is late, last heartbeat {late.last_beat_ns // MS / 1000:.3f} s ago")
+    expect(log[1], f"guest is unresponsive, last heartbeat {dead.last_beat_ns // MS / 1000:.3f} s ago (unknown)")
+    gone = re.fullmatch(r"guest is alive, gone (\d+\.\d{3}) s", log[2])
+    if not gone:
+        raise AssertionError(f"recovery is logged as: {log[2]}")
+    expect_in(float(gone[1]), 2.0, alive.time - late.time + 60, "gone, s")
+    monitor.set("interval_ns", 2 * SEC)
+    monitor.wait_beats(2)
+
+
+def test_cpu_hotplug(run):
+    """CPUs come and go, the beats go on, offline CPUs have no pulse"""
+    since = run.monitor.mark()
+    retune(run, 500 * MS)
+    run.guest.run("echo 0 > /sys/devices/system/cpu/cpu1/online")
+    pulses, flags = run.pulses(1)
+    expect(flags, 0, "flags of an offline CPU")
+    run.monitor.wait_beats(4)
+    expect(run.pulses(1), (pulses, 0), "the slot of an offline CPU")
+    run.guest.run("echo 1 > /sys/devices/system/cpu/cpu1/online")
+    run.monitor.wait_beats(4)
+    now, flags = run.pulses(1)
+    expect(flags, 1, "flags of a CPU that is back")
+    expect_in(now, pulses + 1, pulses + 10**6, "pulses of a CPU that is back")
+    expect([s for s in run.monitor.history(since) if s.startswith("unresponsive")], [])
+    retune(run, 2 * SEC)
+
+
+def test_unload(run):
+    """Unloading the driver is a goodbye, loading it a new beginning, time and again"""
+    for _ in range(5):
+        since = run.monitor.mark()
+        run.guest.run("rmmod kvm_heartbeat_guest")
+        run.monitor.wait_state("stopped", since, cause="unload")
+        run.load()
+        expect(run.monitor.history(since), ["stopped:unload", "alive"])
+    since = run.monitor.mark()
+    run.guest.run(f"cd {DRIVER} && basename $(ls -d 0*) > /tmp/name && cat /tmp/name > unbind")
+    run.monitor.wait_state("stopped", since, cause="unload")
+    run.guest.run(f"cat /tmp/name > {DRIVER}/bind")
+    run.monitor.wait_state("alive", since)
+
+
+def test_hostile_guest(run):
+    """What a guest writes to registers and pulse page hurts nobody but itself"""
+    guest, monitor = run.guest, run.monitor
+    guest.run("rmmod kvm_heartbeat_guest")
+    expect(guest.run("poke read 0 0 4").strip(), "0x5442484b", "magic")
+    monitor.set("interval_ns", 3600 * SEC)
+    guest.run("poke lifecycle 1")
+    lines, beats, missed = len(monitor.log()), monitor.number("beats"), monitor.number("missed")
+    guest.run("poke scribble 1 20000")
+    guest.run("poke storm 20000", timeout=600)
+    expect(monitor.number("beats"), beats + 20000)
+    expect(monitor.get("state"), "alive")
+    expect(monitor.number("missed"), missed)
+    guest.run("poke fuzz 1 20000", timeout=600)
+    expect(guest.run("poke read 0 0 4").strip(), "0x5442484b", "magic")
+    expect_in(len(monitor.log()) - lines, 0, 100, "log lines")
+
+    # A guest can hurt itself: it is judged by its own words, until it loads a driver again.
+    guest.run("poke lifecycle 5")
+    expect(monitor.get("cause"), "unload")
+    monitor.set("interval_ns", 2 * SEC)
+    run.load()
+    monitor.wait_beats(2)
+
+
+def test_suspend(run):
+    """Suspend is a goodbye, resume a new beginning"""
+    since = run.monitor.mark()
+    reply = run.guest.send("echo mem > /sys/power/state")
+    run.guest.qmp_event("SUSPEND")
+    run.monitor.wait_state("stopped", since, cause="suspend")
+    run.guest.qmp("system_wakeup")
+    run.monitor.wait_state("alive", since)
+    reply.wait()
+    history = run.monitor.history(since)
+    if history not in (["stopped:suspend", "alive"], ["stopped:suspend", "waiting", "alive"]):
+        raise AssertionError(f"history of a suspend: {history}")
+    run.monitor.wait_beats(2)
+
+
+def test_reset(run):
+    """A reset of the VM ends an incarnation: waiting, and not judged by its last beat"""
+    run.no_trouble()
+    since = run.monitor.mark()
+    run.guest.qmp("system_reset")
+    run.monitor.wait_state("waiting", since)
+    run.wait_boot()
+    expect(run.monitor.history(since), ["waiting"])
+    run.load()
+    run.monitor.wait_beats(2)
+    expect(run.monitor.history(since), ["waiting", "alive"])
+
+
+def test_kexec(run):
+    """kexec is a reboot that says goodbye; the next kernel takes over, here without interrupts"""
+    run.no_trouble()
+    since = run.monitor.mark()
+    run.guest.send("kexec /boot/vmlinuz /boot/initrd pci=nomsi")
+    run.monitor.wait_state("stopped", since, cause="reboot")
+    run.wait_boot()
+    run.load()
+    expect(run.monitor.history(since), ["stopped:reboot", "alive"])
+
+
+def test_retuning_without_interrupt(run):
+    """Without the interrupt, retuning takes effect within one old interval"""
+    expect(run.guest.sh("grep -c MSI /proc/interrupts")[1].strip(), "0", "message signalled interrupts")
+    retune(run, 300 * MS)
+    retune(run, 2 * SEC)
+
+
+def test_reboot(run):
+    """A reboot says goodbye, resets, and begins anew"""
+    run.no_trouble()
+    since = run.monitor.mark()
+    run.guest.send("reboot -f")
+    run.monitor.wait_state("stopped", since, cause="reboot")
+    run.monitor.wait_state("waiting", since)
+    run.wait_boot()
+    run.load()
+    expect(run.monitor.history(since), ["stopped:reboot", "waiting", "alive"])
+    run.monitor.wait_beats(2)
+
+
+def test_hot_unplug(run):
+    """The device can be unplugged from a running guest, and plugged in again"""
+    since = run.monitor.mark()
+    run.guest.qmp("device_del", id="hb")
+    run.guest.qmp_event("DEVICE_DELETED")
+    run.monitor.wait_event("detach", since)
+    expect(run.monitor.history(since), ["stopped:unload", "detached:unload"])
+    run.guest.qmp("device_add", driver="vfio-pci", sysfsdev=run.monitor.dir, id="hb")
+    run.monitor.wait_state("alive", since)
+    expect(run.monitor.history(since)[2:], ["waiting", "alive"])
+    run.monitor.wait_beats(2)
+
+
+def test_removal_unplugs(run):
+    """Removing a monitor in use has QEMU unplug the device; the VM lives on"""
+    since = run.monitor.mark()
+    run.monitor.remove()
+    expect(run.monitor.history(since), ["stopped:unload", "detached:unload"])
+    expect(os.path.exists(run.monitor.dir), False)
+    expect(run.guest.run("echo still here").strip(), "still here")
+    run.monitor = Monitor()
+    run.guest.qmp("device_add", driver="vfio-pci", sysfsdev=run.monitor.dir, id="hb")
+    run.monitor.wait_state("alive")
+
+
+def test_panic(run):
+    """A panic is reported at once, whatever the timeout, and stays"""
+    run.no_trouble()
+    run.monitor.set("interval_ns", 3600 * SEC)
+    since = run.monitor.mark()
+    run.guest.send("echo c > /proc/sysrq-trigger")
+    panicked = run.monitor.wait_state("panicked", since, cause="panic")
+    expect(run.monitor.history(since), ["panicked:panic"])
+    expect_in(panicked.last_beat_ns, 0, 3600 * SEC, "last beat")
+    run.monitor.set("interval_ns", 2 * SEC)
+    expect(run.monitor.get("state"), "panicked")
+    run.guest.qmp("system_reset")
+    run.monitor.wait_state("waiting", since)
+    run.wait_boot()
+    run.load()
+
+
+def test_power_off(run):
+    """A shutdown is seen as one, and so is the end of the VM"""
+    run.no_trouble()
+    since = run.monitor.mark()
+    run.guest.send("poweroff -f")
+    expect(run.guest.wait_exit(), 0, "QEMU's status")
+    run.monitor.wait_event("detach", since)
+    expect(run.monitor.history(since), ["stopped:shutdown", "detached:shutdown"])
+    expect(run.monitor.get("vmm_pid"), "0")
+
+
+def test_kill(run):
+    """QEMU killed: vmm-gone; the next VM under the same UUID begins anew"""
+    since = run.monitor.mark()
+    run.start()
+    run.load()
+    run.monitor.wait_beats(1)
+    run.guest.kill()
+    run.guest.wait_exit()
+    run.monitor.wait_event("detach", since)
+    expect(run.monitor.history(since), ["waiting", "alive", "detached:vmm-gone"])
+    expect(run.monitor.number("outages"), 0)
+
+
+def test_nothing_is_left(run):
+    """No VM, no reference, no memory is left behind; the module can go, and come back"""
+    expect(glob.glob("/sys/kernel/debug/kvm/[0-9]*"), [], "VMs that KVM still has")
+    run.monitor.remove()
+    for command in ("rmmod kvm_heartbeat", f"insmod {os.environ['KVMHB_HOST_KO']}"):
+        expect(os.system(command), 0, command)
+
+
+ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze", "cpu_hotplug", "unload",
+       "hostile_guest", "suspend", "reset", "kexec", "retuning_without_interrupt", "reboot", "hot_unplug",
+       "removal_unplugs", "panic", "power_off", "kill", "nothing_is_left"]
+BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze", "unload", "reboot",
+         "power_off", "nothing_is_left"]
+
+
+def save(name, lines):
+    with open(os.path.join(OUT, name), "w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def main():
+    chosen = sys.argv[1:]
+    names = ALL if not chosen else BRIEF if chosen == ["brief"] else ALL[:2] + chosen
+    tests = [globals()[f"test_{name}"] for name in names]
+    run = Run(kexec="kexec" in names)
+    print(f"TAP version 13\n1..{len(tests)}")
+    failed = lost = False
+    for number, test in enumerate(tests, start=1):
+        name = f"{number} {test.__doc__}"
+        if lost:
+            print(f"not ok {name} # the VM was lost before", flush=True)
+            continue
+        try:
+            test(run)
+            print(f"ok {name}", flush=True)
+        except Exception as error:   # pylint: disable=broad-except
+            events = [event for event in run.monitor.events if event.name != "beat"]
+            for line in traceback.format_exc().splitlines() + [f"event: {event}" for event in events[-20:]]:
+                print(f"# {line}")
+            print(f"not ok {name}", flush=True)
+            failed = True
+            lost = not isinstance(error, AssertionError)
+            if not lost:
+                save(f"{run.guest.name}-dmesg.log", run.guest.sh("dmesg")[1].splitlines())
+    save("trace.log", run.monitor.events)
+    if run.guest:
+        run.guest.close()
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

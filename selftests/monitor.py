@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A monitor of the host module, as its users see it: sysfs, poll(2), trace events, the kernel log."""
+
+import os
+import re
+import select
+import threading
+import time
+import uuid
+
+from hb import TIMEOUT, Timeout
+
+CREATE = "/sys/class/mdev_bus/kvm_heartbeat/mdev_supported_types/kvm_heartbeat-vm/create"
+TRACING = "/sys/kernel/tracing"
+
+
+class Event:
+    """One trace event: its time in seconds, its name, its fields as attributes (numbers as int)."""
+
+    # COMM-PID [CPU] FLAGS TIME: NAME: FIELDS, and COMM may hold anything.
+    LINE = re.compile(r".*-\d+ +\[\d+\] [^ ]+ +(\d+\.\d+): (\w+): (.*)")
+
+    def __init__(self, line):
+        seconds, self.name, fields = self.LINE.fullmatch(line).groups()
+        self.time = float(seconds)
+        self.text = line
+        for field in fields.split():
+            key, value = field.split("=", 1)
+            setattr(self, key, int(value) if re.fullmatch(r"-?\d+", value) else value)
+
+    def __repr__(self):
+        return self.text.strip()
+
+
+class Monitor:
+    """Creates a monitor and follows its trace events in a trace instance of its own."""
+
+    def __init__(self):
+        self.uuid = str(uuid.uuid4())
+        self.dir = f"/sys/bus/mdev/devices/{self.uuid}"
+        self.device = f"vfio-pci,sysfsdev={self.dir},id=hb"
+        self.instance = f"{TRACING}/instances/{self.uuid}"
+        self.events = []
+        self._changed = threading.Condition()
+
+        os.mkdir(self.instance)
+        self._write(f"{self.instance}/trace_clock", "mono")
+        self._write(f"{self.instance}/events/kvm_heartbeat/filter", f'vm == "{self.uuid}"')
+        self._write(f"{self.instance}/events/kvm_heartbeat/enable", "1")
+        self._pipe = open(f"{self.instance}/trace_pipe", encoding="utf-8")
+        threading.Thread(target=self._follow, daemon=True).start()
+        self._write(CREATE, self.uuid)
+
+    @staticmethod
+    def _write(path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(str(text))
+
+    def _follow(self):
+        for line in self._pipe:
+            if line.startswith("CPU:") and "LOST" in line:
+                raise RuntimeError(f"trace events were lost: {line}")
+            with self._changed:
+                self.events.append(Event(line.rstrip("\n")))
+                self._changed.notify_all()
+
+    def get(self, name):
+        """What a sysfs file says."""
+        with open(f"{self.dir}/heartbeat/{name}", encoding="utf-8") as file:
+            return file.read().strip()
+
+    def number(self, name):
+        """What a sysfs file says, as a number."""
+        return int(self.get(name))
+
+    def set(self, name, value):
+        """Write a sysfs file."""
+        self._write(f"{self.dir}/heartbeat/{name}", value)
+
+    def mark(self):
+        """A place in the stream of events, for the functions below."""
+        with self._changed:
+            return len(self.events)
+
+    def wait_event(self, name, since=0, timeout=TIMEOUT, count=1, **fields):
+        """Wait for the count-th event of that name and with those fields after a mark; the event."""
+        def find():
+            found = [event for event in self.events[since:] if event.name == name and
+                     all(getattr(event, key) == value for key, value in fields.items())]
+            return found[count - 1] if len(found) >= count else None
+        with self._changed:
+            if not self._changed.wait_for(find, timeout):
+                raise Timeout(f"waited {timeout} s for {count} x event {name} {fields}; the last ones were:\n" +
+                              "\n".join(map(repr, self.events[since:][-20:])))
+            return find()
+
+    def wait_state(self, state, since=0, timeout=TIMEOUT, **fields):
+        """Wait for a transition to a state after a mark; the event."""
+        return self.wait_event("state", since, timeout, new=state, **fields)
+
+    def wait_beats(self, count, timeout=TIMEOUT, since=None):
+        """Wait for so many beats from now on, or from a mark; the last one's event."""
+        return self.wait_event("beat", self.mark() if since is None else since, timeout, count)
+
+    def history(self, since=0):
+        """The states after a mark, as 'state' or 'state:cause'."""
+        with self._changed:
+            return [e.new if e.cause == "none" else f"{e.new}:{e.cause}"
+                    for e in self.events[since:] if e.name == "state"]
+
+    def poll_state(self, state, timeout=TIMEOUT):
+        """Wait by poll(2) on the sysfs file until it says so."""
+        end = time.monotonic() + timeout
+        with open(f"{self.dir}/heartbeat/state", encoding="utf-8") as file:
+            poll = select.poll()
+            poll.register(file, select.POLLPRI)
+            while True:
+                file.seek(0)
+                now = file.read().strip()
+                if now == state:
+                    return
+                if not poll.poll(max(0, (end - time.monotonic()) * 1000)):
+                    raise Timeout(f"waited {timeout} s for state {state}, it is {now}")
+
+    def log(self):
+        """The kernel's log lines about this monitor's guest, without time and name."""
+        lines = []
+        with open("/dev/kmsg", "rb", buffering=0) as kmsg:
+            os.set_blocking(kmsg.fileno(), False)
+            while record := kmsg.read(8192):
+                line = record.decode(errors="replace").split(";", 1)[1].split("\n")[0]
+                head, found, text = line.partition(f"kvm_heartbeat {self.uuid}: ")
+                if found and not head and text.startswith("guest is "):
+                    lines.append(text)
+        return lines
+
+    def remove(self):
+        """Remove the monitor and what followed it."""
+        self._write(f"{self.dir}/remove", "1")
+        self._write(f"{self.instance}/events/kvm_heartbeat/enable", "0")
