@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests are written with. Runs inside the emulated host (selftests/rig/host).
+
+    with Guest(devices=["vfio-pci,sysfsdev=/sys/bus/mdev/devices/UUID,id=hb"]) as guest:
+        guest.wait_boot()
+        status, output = guest.sh("insmod /lib/kvmhb/kvm_heartbeat_guest.ko")
+
+Nothing here sleeps for a fixed time: everything waits for an event, and a wait that takes too long
+raises Timeout with the end of the guest's console.
+"""
+
+import base64
+import glob
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OUT = os.environ.get("KVMHB_OUT", os.path.join(TOP, "build"))
+
+# Everything is emulated twice over, and some hosts are debug kernels: patience costs nothing when all is well.
+BOOT_TIMEOUT = 300
+TIMEOUT = 120
+
+
+class GuestError(Exception):
+    """The guest or its QEMU did not do as asked."""
+
+
+class Timeout(GuestError):
+    """It did not happen in time."""
+
+
+class GuestReset(GuestError):
+    """The guest restarted, or is gone, before it answered."""
+
+
+class Reply:
+    """A command that was sent: wait() for what becomes of it."""
+
+    def __init__(self, guest, command):
+        self.guest, self.command = guest, command
+        self.result = None   # (status, output) once answered
+        self.lost = False    # the guest restarted instead
+
+    def wait(self, timeout=TIMEOUT):
+        """(status, output) of the command."""
+        self.guest.wait_until(lambda: self.result or self.lost, timeout, f"an answer to: {self.command}")
+        if not self.result:
+            raise GuestReset(f"{self.guest.name} restarted or ended during: {self.command}")
+        return self.result
+
+
+class Guest:
+    """A guest in a stock QEMU.
+
+    kernel   kernel tree (default KVMHB_GUEST_KERNEL)
+    devices  each becomes -device; args: more for QEMU; append: more for the kernel's command line
+    files    {path in the guest: file}; the project's modules for that kernel are in /lib/kvmhb in any case
+    modules  kernel modules of the tree to load at boot, by name, space separated
+    kexec    have /bin/kexec (guest/kexec.c), /boot/vmlinuz and /boot/initrd in the guest
+    Logs in KVMHB_OUT: NAME-console.log (the guest's kernel), NAME-qemu.log (QEMU's own words).
+    """
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, kernel=None, name=None, cpus=1, memory="512M", devices=(), args=(), append="",
+                 files=None, modules="", kexec=False, machine="pc"):
+        self.kernel = kernel or os.environ["KVMHB_GUEST_KERNEL"]
+        self.name = name or f"guest{next(self._numbers)}"
+        self.console = os.path.join(OUT, f"{self.name}-console.log")
+        self.qemu_log = os.path.join(OUT, f"{self.name}-qemu.log")
+        self._changed = threading.Condition()   # guards all below; notified at each change of it
+        self._replies = {}                      # id -> Reply, those not answered yet
+        self._boots = []                        # the releases of boots nobody waited for yet
+        self._returns = {}                      # id -> what QMP returned
+        self._events = []                       # QMP events nobody waited for yet
+        self._readers = 2                       # threads that still read from QEMU
+        self._ids = itertools.count(1)
+
+        self._dir = tempfile.TemporaryDirectory(prefix=f"{self.name}-")
+        self._initrd = os.path.join(self._dir.name, "initrd")
+        self._make_initrd(files or {}, modules, kexec)
+
+        self._control, control = socket.socketpair()
+        self._monitor, monitor = socket.socketpair()
+        command = [
+            "qemu-system-x86_64", "-name", self.name, "-accel", "kvm", "-cpu", "host", "-M", machine,
+            "-smp", str(cpus), "-m", memory, "-nodefaults", "-no-user-config", "-display", "none",
+            "-kernel", os.path.join(self.kernel, "vmlinuz"), "-initrd", self._initrd,
+            "-append", f"console=ttyS0 quiet panic=-1 {append}",
+            "-chardev", f"file,id=console,path={self.console.replace(',', ',,')}", "-serial", "chardev:console",
+            "-chardev", f"socket,id=control,fd={control.fileno()}",
+            "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=control,name=kvmhb",
+            "-chardev", f"socket,id=monitor,fd={monitor.fileno()}", "-mon", "chardev=monitor,mode=control",
+        ]
+        for device in devices:
+            command += ["-device", device]
+        with open(self.qemu_log, "wb") as log:
+            self.process = subprocess.Popen(command + list(args), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            pass_fds=[control.fileno(), monitor.fileno()])
+        self.pid = self.process.pid
+        control.close()
+        monitor.close()
+        for reader, stream in ((self._read_control, self._control), (self._read_monitor, self._monitor)):
+            threading.Thread(target=reader, args=[stream.makefile("rb")], daemon=True).start()
+        self.qmp("qmp_capabilities")
+
+    # Commands in the guest
+
+    def wait_boot(self, timeout=BOOT_TIMEOUT):
+        """Wait for the next boot (the first, or one after a reset or kexec); the kernel's release."""
+        self.wait_until(lambda: self._boots, timeout, "the guest to boot")
+        with self._changed:
+            return self._boots.pop(0)
+
+    def send(self, command):
+        """Run a shell command in the guest without waiting; a Reply to wait for, or not."""
+        if "\n" in command:
+            raise ValueError("a command is one line")
+        reply = Reply(self, command)
+        with self._changed:
+            number = next(self._ids)
+            self._replies[number] = reply
+        try:
+            self._control.sendall(f"{number} {command}\n".encode())
+        except OSError as error:
+            raise GuestReset(f"{self.name} is gone, it cannot run: {command}") from error
+        return reply
+
+    def sh(self, command, timeout=TIMEOUT):
+        """Run a shell command in the guest: (status, output)."""
+        return self.send(command).wait(timeout)
+
+    def run(self, command, timeout=TIMEOUT):
+        """Run a shell command in the guest that must succeed: its output."""
+        status, output = self.sh(command, timeout)
+        if status:
+            raise GuestError(f"{self.name}: '{command}' failed with status {status}: {output}")
+        return output
+
+    # QEMU
+
+    def qmp(self, command, timeout=TIMEOUT, **arguments):
+        """Run a QMP command: what it returns. Underscores of argument names stay, '-' via **{...}."""
+        with self._changed:
+            number = next(self._ids)
+        request = {"execute": command, "arguments": arguments, "id": number}
+        try:
+            self._monitor.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            raise GuestError(f"{self.name}: QEMU is gone: {self._tail(self.qemu_log)}") from error
+        self.wait_until(lambda: number in self._returns, timeout, f"QMP {command}")
+        with self._changed:
+            answer = self._returns.pop(number)
+        if "error" in answer:
+            raise GuestError(f"{self.name}: QMP {command}: {answer['error']['desc']}")
+        return answer["return"]
+
+    def qmp_event(self, name, timeout=TIMEOUT):
+        """Wait for a QMP event that nobody waited for yet: its data."""
+        def find():
+            return next((event for event in self._events if event["event"] == name), None)
+        self.wait_until(find, timeout, f"QMP event {name}")
+        with self._changed:
+            event = find()
+            self._events.remove(event)
+        return event.get("data", {})
+
+    def kill(self, signum=signal.SIGKILL):
+        """Send QEMU a signal."""
+        self.process.send_signal(signum)
+
+    def wait_exit(self, timeout=TIMEOUT):
+        """Wait for QEMU to end: its status (negative: the signal that ended it)."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Timeout(self._explain("QEMU to end", timeout)) from None
+
+    def close(self):
+        """End the guest, whatever it is doing."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._control.close()
+        self._monitor.close()
+        self._dir.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # Inside
+
+    def wait_until(self, condition, timeout, what):
+        """Wait until condition() holds; it is looked at whenever the guest or QEMU said something."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: condition() or not self._readers, timeout):
+                raise Timeout(self._explain(what, timeout))
+            if not condition():
+                raise GuestReset(f"{self.name}: QEMU ended while waiting for {what}\n{self._tail(self.qemu_log)}")
+
+    def _explain(self, what, timeout):
+        return f"{self.name}: waited {timeout} s for {what}. The end of its console:\n{self._tail(self.console)}"
+
+    @staticmethod
+    def _tail(path, lines=25):
+        try:
+            with open(path, errors="replace") as log:
+                return "".join(log.readlines()[-lines:])
+        except OSError:
+            return f"(no {path})"
+
+    def _lose_replies(self):
+        for reply in self._replies.values():
+            reply.lost = True
+        self._replies.clear()
+
+    def _read_control(self, stream):
+        for line in _lines(stream):
+            word, _, rest = line.decode(errors="replace").rstrip("\r\n").partition(" ")
+            with self._changed:
+                if word == "kvmhb-boot":
+                    self._lose_replies()
+                    self._boots.append(rest)
+                elif word == "kvmhb-reply":
+                    number, status, output = rest.split(" ")
+                    reply = self._replies.pop(int(number), None)
+                    if reply:
+                        reply.result = int(status), base64.b64decode(output).decode(errors="replace")
+                self._changed.notify_all()
+        self._ended()
+
+    def _read_monitor(self, stream):
+        for line in _lines(stream):
+            message = json.loads(line)
+            with self._changed:
+                if "event" in message:
+                    self._events.append(message)
+                elif "id" in message:
+                    self._returns[message["id"]] = message
+                self._changed.notify_all()
+        self._ended()
+
+    def _ended(self):
+        """A reader came to the end. After both, nothing will change any more."""
+        with self._changed:
+            self._readers -= 1
+            if not self._readers:
+                self._lose_replies()
+            self._changed.notify_all()
+
+    def _make_initrd(self, files, modules, kexec):
+        """The initrd: what rig/initramfs made, and an archive of our own behind it (the kernel unpacks both)."""
+        rig = os.path.join(TOP, "selftests", "rig")
+        ready = os.environ.get("KVMHB_GUEST_INITRD")
+        if ready and not modules and self.kernel == os.environ["KVMHB_GUEST_KERNEL"]:
+            shutil.copyfile(ready, self._initrd)
+        else:
+            subprocess.run([f"{rig}/initramfs", self._initrd, f"{rig}/guest-init",
+                            "--modules", self.kernel, f"virtio_pci virtio_console {modules}"], check=True)
+
+        with open(os.path.join(self.kernel, "version"), encoding="utf-8") as file:
+            built = os.path.join(TOP, "build", file.read().strip(), "src")
+        ours = {f"/lib/kvmhb/{os.path.basename(module)}": module
+                for folder in ("guest-module", "selftests/modules/**")
+                for module in glob.glob(f"{built}/{folder}/*.ko", recursive=True)}
+        ours |= files
+        if kexec:
+            plain = os.path.join(self._dir.name, "plain")
+            shutil.copyfile(self._initrd, plain)
+            with open(plain, "ab") as initrd:
+                initrd.write(_cpio(ours))
+            ours |= {"/bin/kexec": f"{TOP}/build/bin/kexec", "/boot/vmlinuz": os.path.join(self.kernel, "vmlinuz"), "/boot/initrd": plain}
+        with open(self._initrd, "ab") as initrd:
+            initrd.write(_cpio(ours))
+
+
+def _lines(stream):
+    """The lines of a stream, which may end with an error as well: QEMU was killed."""
+    try:
+        yield from stream
+    except OSError:
+        pass
+
+
+def _cpio(files):
+    """An archive (newc) of {path in it: file}, with the folders they need. All may be executed by all."""
+    folders = {str(parent): None for path in files for parent in pathlib.PurePath(path.lstrip("/")).parents[:-1]}
+    entries = [(folder, 0o040755, b"") for folder in sorted(folders)]
+    for path, file in files.items():
+        with open(file, "rb") as source:
+            entries.append((path.lstrip("/"), 0o100755, source.read()))
+    archive = bytearray()
+    for inode, (name, mode, data) in enumerate(entries + [("TRAILER!!!", 0, b"")], start=1):
+        fields = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+        archive += b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+        archive += bytes(-len(archive) % 4)
+        archive += data
+        archive += bytes(-len(archive) % 4)
+    return bytes(archive)
