@@ -38,14 +38,19 @@ def expect_in(seen, low, high, what):
         raise AssertionError(f"{what}: {low!r} to {high!r} expected, seen: {seen!r}")
 
 
+def vms():
+    """The VMs that KVM has."""
+    return glob.glob("/sys/kernel/debug/kvm/[0-9]*")
+
+
 class Run:
     """The VM under test and its monitor."""
 
     def __init__(self, **guest_options):
         self.monitor = Monitor()
         self.options = guest_options
+        self.others = vms()
         self.guest = None
-        self.slot = {}
 
     def start(self):
         self.guest = Guest(cpus=2, devices=[self.monitor.device], append="panic=0",
@@ -116,12 +121,12 @@ def retune(run, interval_ns):
     run.monitor.set("interval_ns", interval_ns)
     config = run.monitor.wait_event("config", since)
     expect((config.interval_ns, config.timeout_ns, config.follows), (interval_ns, 2 * interval_ns, 1))
-    run.monitor.wait_beats(5, since=since)
+    run.monitor.wait_beats(4, since=since)
     beats = [event for event in run.monitor.events[since:] if event.name == "beat"]
     first = next(b for b in beats if b.time > config.time)
     # A beat that was under way may still come; the next one is by the new interval.
     expect_in(first.time - config.time, 0, max(old_ns, interval_ns) / SEC + 1, "first beat after retuning, s")
-    for beat in beats[3:]:
+    for beat in beats[2:]:
         expect_in(beat.gap_ns, interval_ns // 2, interval_ns + 60 * SEC, "gap after retuning")
     return beats
 
@@ -129,7 +134,8 @@ def retune(run, interval_ns):
 def test_retuning_by_interrupt(run):
     """Retuning takes effect at once, long to short and short to long, with no false alarm"""
     since = run.monitor.mark()
-    for interval_ns in 200 * MS, 2 * SEC, 500 * MS, SEC:
+    # Not below a second: an emulated guest may well be kept from its CPU for so long.
+    for interval_ns in SEC, 3 * SEC, SEC:
         retune(run, interval_ns)
     # An hour to a second: without the interrupt this would take an hour.
     run.monitor.set("interval_ns", 3600 * SEC)
@@ -186,7 +192,7 @@ def test_freeze(run):
 def test_cpu_hotplug(run):
     """CPUs come and go, the beats go on, offline CPUs have no pulse"""
     since = run.monitor.mark()
-    retune(run, 500 * MS)
+    retune(run, SEC)
     run.guest.run("echo 0 > /sys/devices/system/cpu/cpu1/online")
     pulses, flags = run.pulses(1)
     expect(flags, 0, "flags of an offline CPU")
@@ -283,7 +289,7 @@ def test_kexec(run):
 def test_retuning_without_interrupt(run):
     """Without the interrupt, retuning takes effect within one old interval"""
     expect(run.guest.sh("grep -c MSI /proc/interrupts")[1].strip(), "0", "message signalled interrupts")
-    retune(run, 300 * MS)
+    retune(run, SEC)
     retune(run, 2 * SEC)
 
 
@@ -368,7 +374,7 @@ def test_kill(run):
 
 def test_nothing_is_left(run):
     """No VM, no reference, no memory is left behind; the module can go, and come back"""
-    expect(glob.glob("/sys/kernel/debug/kvm/[0-9]*"), [], "VMs that KVM still has")
+    expect(set(vms()) - set(run.others), set(), "VMs that KVM still has")
     run.monitor.remove()
     for command in ("rmmod kvm_heartbeat", f"insmod {os.environ['KVMHB_HOST_KO']}"):
         expect(os.system(command), 0, command)
