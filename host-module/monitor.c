@@ -115,8 +115,12 @@ static void judge(struct kvmhb_monitor *mon)
 		smp_mb();
 
 		last_ns = atomic64_read(&mon->last_beat_ns);
-		new.state = kvmhb_judge(&mon->judged, mon->verdict.state,
-					since_ns(last_ns, ktime_get_ns()), &deadline_ns);
+		if (mon->verdict.state != KVMHB_ALIVE && last_ns != mon->silent_since_ns)
+			/* It has beaten since, even if it is silent again by now. */
+			new.state = KVMHB_ALIVE;
+		else
+			new.state = kvmhb_judge(&mon->judged, mon->verdict.state,
+						since_ns(last_ns, ktime_get_ns()), &deadline_ns);
 		new.cause = new.state == KVMHB_UNRESPONSIVE ? KVMHB_CAUSE_UNKNOWN :
 							      KVMHB_CAUSE_NONE;
 		if (new.state == mon->verdict.state)

@@ -230,12 +230,13 @@ def test_hostile_guest(run):
     monitor.set("interval_ns", 3600 * SEC)
     guest.run("poke lifecycle 1")
     lines, beats, missed = len(monitor.log()), monitor.number("beats"), monitor.number("missed")
+    # A million doorbells are vfio_test's affair: each of these is an exit, emulated twice over.
     guest.run("poke scribble 1 20000")
-    guest.run("poke storm 20000", timeout=600)
-    expect(monitor.number("beats"), beats + 20000)
+    guest.run("poke storm 2000", timeout=600)
+    expect(monitor.number("beats"), beats + 2000)
     expect(monitor.get("state"), "alive")
     expect(monitor.number("missed"), missed)
-    guest.run("poke fuzz 1 20000", timeout=600)
+    guest.run("poke fuzz 1 2000", timeout=600)
     expect(guest.run("poke read 0 0 4").strip(), "0x5442484b", "magic")
     expect_in(len(monitor.log()) - lines, 0, 100, "log lines")
 
