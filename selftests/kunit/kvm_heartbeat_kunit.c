@@ -320,6 +320,7 @@ static void pulse_page(struct kunit *test)
 	pulse.header->config_ack = pulse.header->config_seq;
 	kvmhb_pulse_reset(&pulse, &slow);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_ack), 0);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_seq), 8);
 	KUNIT_EXPECT_NE(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
 	kvmhb_pulse_uninit(&pulse);
 }
@@ -334,12 +335,13 @@ static void config_space(struct kunit *test)
 {
 	struct kvmhb_config_space *space;
 	static u8 ones[PCI_CFG_SPACE_SIZE];
+	static const u8 zeros[PCI_CFG_SPACE_SIZE];
 
 	space = kunit_kzalloc(test, sizeof(*space), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, space);
 	memset(ones, 0xff, sizeof(ones));
 
-	kvmhb_config_space_init(space, SZ_4K, SZ_8K);
+	kvmhb_config_space_init(space, SZ_4K, SZ_64K);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_VENDOR_ID), 0x48421234);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_CLASS_REVISION), 0x08800001);
 	KUNIT_EXPECT_EQ(test, config_long(space, 0x40), 0x00800005);
@@ -351,13 +353,20 @@ static void config_space(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_CLASS_REVISION), 0x08800001);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_0), 0xfffff000);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_1), 0);
-	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_2), 0xffffe008);
+	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_2), 0xffff0008);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_3), 0);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_ROM_ADDRESS), 0);
 	KUNIT_EXPECT_EQ(test, config_long(space, 0x40), 0x00810005);
 
+	/* And back to zero, with what is hard-wired left as it is. */
+	kvmhb_config_space_write(space, 0, zeros, sizeof(zeros));
+	KUNIT_EXPECT_EQ(test, config_long(space, PCI_VENDOR_ID), 0x48421234);
+	KUNIT_EXPECT_EQ(test, config_long(space, PCI_COMMAND), 0x00100000);
+	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_2), 0x00000008);
+	KUNIT_EXPECT_EQ(test, config_long(space, 0x40), 0x00800005);
+
 	/* A single byte in the middle of a BAR. */
-	kvmhb_config_space_init(space, SZ_4K, SZ_8K);
+	kvmhb_config_space_init(space, SZ_4K, SZ_64K);
 	kvmhb_config_space_write(space, PCI_BASE_ADDRESS_0 + 3, ones, 1);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_0), 0xff000000);
 }
