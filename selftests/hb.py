@@ -30,6 +30,22 @@ BOOT_TIMEOUT = 300
 TIMEOUT = 120
 
 
+def kernels():
+    """The guests' kernel trees."""
+    return os.environ["KVMHB_GUESTS"].split("\n")
+
+
+def release(kernel):
+    """The release of a kernel tree, as in uname -r."""
+    with open(os.path.join(kernel, "version"), encoding="utf-8") as file:
+        return file.read().strip()
+
+
+def series(kernel):
+    """The series of a kernel tree, as in 6.12."""
+    return ".".join(release(kernel).split(".")[:2])
+
+
 class GuestError(Exception):
     """The guest or its QEMU did not do as asked."""
 
@@ -61,10 +77,11 @@ class Reply:
 class Guest:
     """A guest in a stock QEMU.
 
-    kernel   kernel tree (default KVMHB_GUEST_KERNEL)
+    kernel   kernel tree (default: the first of `host`'s --guest)
     devices  each becomes -device; args: more for QEMU; append: more for the kernel's command line
     files    {path in the guest: file}; the project's modules for that kernel are in /lib/kvmhb in any case
-    modules  kernel modules of the tree to load at boot, by name, space separated
+    packed   boot the kernel as Debian packs it, which takes longer. Only such a guest survives suspend: QEMU takes
+             an unpacked kernel for a ROM, and puts it back where it was when it wakes the guest up.
     kexec    have /bin/kexec (guest/kexec.c), /boot/vmlinuz and /boot/initrd in the guest
     Logs in KVMHB_OUT: NAME-console.log (the guest's kernel), NAME-qemu.log (QEMU's own words).
     """
@@ -72,9 +89,9 @@ class Guest:
     _numbers = itertools.count(1)
 
     def __init__(self, kernel=None, name=None, cpus=1, memory="512M", devices=(), args=(), append="",
-                 files=None, modules="", kexec=False, machine="pc"):
-        self.kernel = kernel or os.environ["KVMHB_GUEST_KERNEL"]
-        self.name = name or f"guest{next(self._numbers)}"
+                 files=None, packed=False, kexec=False, machine="pc"):
+        self.kernel = kernel or kernels()[0]
+        self.name = name or f"guest{series(self.kernel)}-{next(self._numbers)}"
         self.console = os.path.join(OUT, f"{self.name}-console.log")
         self.qemu_log = os.path.join(OUT, f"{self.name}-qemu.log")
         self._changed = threading.Condition()   # guards all below; notified at each change of it
@@ -87,14 +104,14 @@ class Guest:
 
         self._dir = tempfile.TemporaryDirectory(prefix=f"{self.name}-")
         self._initrd = os.path.join(self._dir.name, "initrd")
-        self._make_initrd(files or {}, modules, kexec)
+        self._make_initrd(files or {}, kexec)
 
         self._control, control = socket.socketpair()
         self._monitor, monitor = socket.socketpair()
         command = [
             "qemu-system-x86_64", "-name", self.name, "-accel", "kvm", "-cpu", "host", "-M", machine,
             "-smp", str(cpus), "-m", memory, "-nodefaults", "-no-user-config", "-display", "none",
-            "-kernel", os.path.join(self.kernel, "vmlinuz"), "-initrd", self._initrd,
+            "-kernel", os.path.join(self.kernel, "vmlinuz" if packed else "vmlinux"), "-initrd", self._initrd,
             "-append", f"console=ttyS0 quiet panic=-1 {append}",
             "-chardev", f"file,id=console,path={self.console.replace(',', ',,')}", "-serial", "chardev:console",
             "-chardev", f"socket,id=control,fd={control.fileno()}",
@@ -260,18 +277,11 @@ class Guest:
                 self._lose_replies()
             self._changed.notify_all()
 
-    def _make_initrd(self, files, modules, kexec):
-        """The initrd: what rig/initramfs made, and an archive of our own behind it (the kernel unpacks both)."""
-        rig = os.path.join(TOP, "selftests", "rig")
-        ready = os.environ.get("KVMHB_GUEST_INITRD")
-        if ready and not modules and self.kernel == os.environ["KVMHB_GUEST_KERNEL"]:
-            shutil.copyfile(ready, self._initrd)
-        else:
-            subprocess.run([f"{rig}/initramfs", self._initrd, f"{rig}/guest-init",
-                            "--modules", self.kernel, f"virtio_pci virtio_console {modules}"], check=True)
-
-        with open(os.path.join(self.kernel, "version"), encoding="utf-8") as file:
-            built = os.path.join(TOP, "build", file.read().strip(), "src")
+    def _make_initrd(self, files, kexec):
+        """The initrd: what `host` made, and an archive of our own behind it (the kernel unpacks both)."""
+        version = release(self.kernel)
+        built = os.path.join(TOP, "build", version, "src")
+        shutil.copyfile(os.path.join(OUT, f"initramfs-{version}"), self._initrd)
         ours = {f"/lib/kvmhb/{os.path.basename(module)}": module
                 for folder in ("guest-module", "selftests/modules/**")
                 for module in glob.glob(f"{built}/{folder}/*.ko", recursive=True)}

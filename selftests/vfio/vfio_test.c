@@ -1033,11 +1033,11 @@ TEST_F(hb, everything_at_once)
 	pthread_t threads[N];
 	int round, i;
 
-	for (round = 0; round < 5; round++) {
+	for (round = 0; round < 4; round++) {
 		racing = true;
 		for (i = 0; i < N; i++)
 			ASSERT_EQ(0, pthread_create(&threads[i], NULL, racers[i], &self->m));
-		race_tuning(&self->m, 300);
+		race_tuning(&self->m, 60);
 		racing = false;
 		for (i = 0; i < N; i++)
 			pthread_join(threads[i], NULL);
