@@ -138,8 +138,10 @@ def test_retuning_by_interrupt(run):
     # Not below a second: an emulated guest may well be kept from its CPU for so long.
     for interval_ns in SEC, 3 * SEC, SEC:
         retune(run, interval_ns)
-    # An hour to a second: without the interrupt this would take an hour.
+    # An hour, which the guest acknowledges by a beat, to a second: without the interrupt this would take an hour.
+    mark = run.monitor.mark()
     run.monitor.set("interval_ns", 3600 * SEC)
+    run.monitor.wait_beats(1, since=mark)
     mark = run.monitor.mark()
     run.monitor.set("interval_ns", SEC)
     run.monitor.wait_beats(4, since=mark)
