@@ -10,6 +10,7 @@
 #include "monitor.h"
 #include "pulse.h"
 #include "report.h"
+#include "suspicion.h"
 #include "trace.h"
 
 /*
@@ -41,6 +42,15 @@ static u64 new_downtime_ns(struct kvmhb_monitor *mon, u64 until_ns)
 
 	/* One silence may be two outages, if the configuration ended the first. */
 	return since_ns(max(mon->silent_since_ns, mon->down_until_ns), until_ns);
+}
+
+/* By how the guest has beaten so far; a new rhythm has no past. */
+static u64 suspicion_milli(struct kvmhb_monitor *mon, u64 silence_ns)
+{
+	static const struct kvmhb_gaps none;
+
+	return kvmhb_suspicion_milli(READ_ONCE(mon->restart_gaps) ? &none : &mon->gaps,
+				     READ_ONCE(mon->judged.interval_ns), silence_ns);
 }
 
 /* The one place where state and cause change; @last_ns is the beat judged by. */
@@ -180,6 +190,8 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 	gap_ns = since_ns(last_ns, now_ns);
 	beats = atomic64_inc_return(&mon->beats);
 	atomic64_add(kvmhb_missed(gap_ns, READ_ONCE(mon->judged.interval_ns)), &mon->missed);
+	if (trace_beat_enabled())
+		trace_beat(mon->dev, beats, gap_ns, cpu, suspicion_milli(mon, gap_ns));
 	if (READ_ONCE(mon->restart_gaps)) {
 		/* This gap began before the rhythm that it ends in. */
 		memset(&mon->gaps, 0, sizeof(mon->gaps));
@@ -187,7 +199,6 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 	} else if (state != KVMHB_UNRESPONSIVE) {
 		kvmhb_gaps_add(&mon->gaps, gap_ns);
 	}
-	trace_beat(mon->dev, beats, gap_ns, cpu);
 
 	if (unlikely(READ_ONCE(mon->retuning))) {
 		u32 seq = kvmhb_pulse_ack(mon->pulse);
@@ -393,6 +404,7 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 	};
 	if (!READ_ONCE(mon->restart_gaps))
 		readings->gaps = mon->gaps;
+	readings->suspicion_milli = suspicion_milli(mon, readings->last_beat_ns);
 	if (mon->verdict.state == KVMHB_UNRESPONSIVE)
 		readings->downtime_ns += new_downtime_ns(mon, now_ns);
 	mutex_unlock(&mon->lock);

@@ -107,6 +107,8 @@ struct kvmhb_monitor {
  * @has_beaten: the guest has armed since the VM was last reset
  * @last_beat_ns: time since the last beat or the arming, ns
  * @gaps: statistics of the time between beats
+ * @suspicion_milli: how suspicious the running silence is, phi times 1000;
+ *	means nothing unless the guest is armed
  */
 struct kvmhb_readings {
 	struct kvmhb_verdict verdict;
@@ -120,6 +122,7 @@ struct kvmhb_readings {
 	bool has_beaten;
 	u64 last_beat_ns;
 	struct kvmhb_gaps gaps;
+	u64 suspicion_milli;
 };
 
 int kvmhb_monitors_init(void);

@@ -194,7 +194,7 @@ void kvmhb_gaps_add(struct kvmhb_gaps *gaps, u64 gap_ns)
 
 	if (!n) {
 		mean8_ns = gap_ns << 3;
-		dev4_ns = 0;
+		dev4_ns = gap_ns << 1;	/* half of it, as RFC 6298 begins */
 	} else {
 		error_ns = gap_ns - (mean8_ns >> 3);
 		mean8_ns += error_ns;

@@ -143,6 +143,16 @@ static ssize_t jitter_ns_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(jitter_ns);
 
+static ssize_t suspicion_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct kvmhb_readings readings = read_monitor(dev);
+
+	if (!kvmhb_state_is_armed(readings.verdict.state))
+		return -ENODATA;
+	return sysfs_emit(buf, "%llu\n", readings.suspicion_milli);
+}
+static DEVICE_ATTR_RO(suspicion);
+
 static struct attribute *attrs[] = {
 	&dev_attr_interval_ns.attr,
 	&dev_attr_timeout_ns.attr,
@@ -158,6 +168,7 @@ static struct attribute *attrs[] = {
 	&dev_attr_interval_mean_ns.attr,
 	&dev_attr_interval_max_ns.attr,
 	&dev_attr_jitter_ns.attr,
+	&dev_attr_suspicion.attr,
 	NULL,
 };
 

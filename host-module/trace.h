@@ -22,22 +22,25 @@
 #endif
 
 TRACE_EVENT(beat,
-	TP_PROTO(const struct device *dev, u64 beats, u64 gap_ns, int cpu),
-	TP_ARGS(dev, beats, gap_ns, cpu),
+	TP_PROTO(const struct device *dev, u64 beats, u64 gap_ns, int cpu, u64 suspicion),
+	TP_ARGS(dev, beats, gap_ns, cpu, suspicion),
 	TP_STRUCT__entry(
 		__array(char, vm, UUID_STRING_LEN + 1)
 		__field(u64, beats)
 		__field(u64, gap_ns)
 		__field(int, cpu)
+		__field(u64, suspicion)
 	),
 	TP_fast_assign(
 		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
 		__entry->beats = beats;
 		__entry->gap_ns = gap_ns;
 		__entry->cpu = cpu;
+		__entry->suspicion = suspicion;
 	),
-	TP_printk("vm=%s beats=%llu gap_ns=%llu cpu=%d",
-		  __entry->vm, __entry->beats, __entry->gap_ns, __entry->cpu)
+	TP_printk("vm=%s beats=%llu gap_ns=%llu cpu=%d suspicion=%llu",
+		  __entry->vm, __entry->beats, __entry->gap_ns, __entry->cpu,
+		  __entry->suspicion)
 );
 
 TRACE_EVENT(state,

@@ -103,6 +103,7 @@ def test_alive(run):
     run.monitor.wait_beats(4)
     beats = [event for event in run.monitor.events[first:] if event.name == "beat"][1:]
     for beat in beats:
+        expect_in(beat.suspicion, 0, 8078852, "suspicion when the beat came")
         # Never two in an interval. How late one may be is the machine's affair: late is a state.
         expect_in(beat.gap_ns, SEC, 60 * SEC, "gap between two beats")
     expect([b.beats for b in beats], list(range(beats[0].beats, beats[0].beats + len(beats))), "beats counted")

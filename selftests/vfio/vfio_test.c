@@ -680,6 +680,31 @@ TEST_F(hb, statistics)
 	EXPECT_GE(max, attr(&self->m, "jitter_ns"));
 }
 
+/* Suspicion grows with a silence, and decides nothing. */
+TEST_F(hb, suspicion)
+{
+	__u64 calm;
+
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "suspicion"));
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	calm = attr(&self->m, "suspicion");
+	EXPECT_GE(100, calm);
+
+	/* Hardly a second of silence, but for an interval of 1 ms far too much. */
+	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "7200000000000"));
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "1000000"));
+	ack(&self->m);
+	ring(&self->m);
+	ASSERT_TRUE(becomes(&self->m, "suspicion", "8078852"));
+	EXPECT_TRUE(is(&self->m, "late", "none"));
+	EXPECT_EQ(0, attr(&self->m, "outages"));
+
+	say(&self->m, KVM_HEARTBEAT_UNLOAD);
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "suspicion"));
+}
+
 TEST_F(hb, pulse_page_mapping)
 {
 	void *map;
