@@ -134,7 +134,14 @@ class Guest:
 
     def wait_boot(self, timeout=BOOT_TIMEOUT):
         """Wait for the next boot (the first, or one after a reset or kexec); the kernel's release."""
-        self.wait_until(lambda: self._boots, timeout, "the guest to boot")
+        try:
+            self.wait_until(lambda: self._boots, timeout, "the guest to boot")
+        except Timeout:
+            # Where is it instead? Boots hang before there is a console, or a guest to ask.
+            with open(os.path.join(OUT, f"{self.name}-registers.log"), "w", encoding="utf-8") as log:
+                for _ in range(3):
+                    log.write(self.qmp("human-monitor-command", **{"command-line": "info registers -a"}))
+            raise
         with self._changed:
             return self._boots.pop(0)
 
