@@ -271,8 +271,9 @@ static void phi_vectors(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		KUNIT_EXPECT_EQ_MSG(test, kvmhb_phi_milli(rows[i].silence, rows[i].mean, rows[i].sd),
-				    rows[i].milli, "row %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].milli,
+				    kvmhb_phi_milli(rows[i].silence, rows[i].mean, rows[i].sd),
+				    "row %d", i);
 }
 
 static void phi_never_falls(struct kunit *test)
