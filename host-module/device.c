@@ -440,7 +440,7 @@ static int hb_open(struct vfio_device *vdev)
 	mutex_unlock(&hb->lock);
 
 	trace_attach(vdev->dev, current->tgid, !!hb->kvm, nr_vcpus, hb->pulse.nr_slots);
-	kvmhb_monitor_attach(&hb->monitor, &hb->pulse, current->tgid);
+	kvmhb_monitor_attach(&hb->monitor, &hb->pulse, hb->kvm, current->tgid);
 	return 0;
 
 put_kvm:

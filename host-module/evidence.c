@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/atomic.h>
 #include <linux/kvm_host.h>
+#include <linux/pid.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
 
 #include "evidence.h"
 
@@ -38,4 +42,54 @@ void kvmhb_evidence_put(struct kvm *kvm)
 unsigned int kvmhb_evidence_nr_vcpus(struct kvm *kvm)
 {
 	return kvm ? atomic_read(&kvm->online_vcpus) : 0;
+}
+
+/* What the scheduler knows. Read without its locks: each number by itself is whole. */
+static void read_task(struct task_struct *task, struct kvmhb_vcpu *evidence)
+{
+	u64 queued = READ_ONCE(task->sched_info.last_queued);
+	u64 now = local_clock();
+
+	evidence->pid = task_pid_nr(task);
+	evidence->task = task_state_to_char(task);
+	evidence->exec_ns = READ_ONCE(task->se.sum_exec_runtime);
+	evidence->run_delay_ns = READ_ONCE(task->sched_info.run_delay);
+	/* Another CPU's clock may be ahead of ours. */
+	evidence->queued_ns = queued && queued < now ? now - queued : 0;
+}
+
+/**
+ * kvmhb_evidence_vcpu - what is known of a vCPU now
+ * @kvm: the VM or NULL
+ * @nr: its number, counted from 0
+ * @evidence: where to store it
+ *
+ * Nothing stops meanwhile: what belongs to a moment may be a moment apart.
+ * The scheduler brings @exec_ns up to date once a tick.
+ *
+ * Return: false if there is no such vCPU. Context: process.
+ */
+bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *evidence)
+{
+	struct kvm_vcpu *vcpu;
+	struct task_struct *task;
+
+	if (nr >= kvmhb_evidence_nr_vcpus(kvm))
+		return false;
+	vcpu = kvm_get_vcpu(kvm, nr);
+	if (!vcpu)
+		return false;
+
+	*evidence = (struct kvmhb_vcpu) {
+		.task = '-',
+		.running = READ_ONCE(vcpu->wants_to_run),
+		.halted = READ_ONCE(vcpu->stat.generic.blocking),
+		.exits = READ_ONCE(vcpu->stat.exits),
+	};
+	rcu_read_lock();
+	task = pid_task(rcu_dereference(vcpu->pid), PIDTYPE_PID);
+	if (task)
+		read_task(task, evidence);
+	rcu_read_unlock();
+	return true;
 }

@@ -6,6 +6,7 @@
 #include <linux/string.h>
 
 #include "compat.h"
+#include "evidence.h"
 #include "kvm_heartbeat.h"
 #include "monitor.h"
 #include "pulse.h"
@@ -271,14 +272,17 @@ void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
  * kvmhb_monitor_attach - a VM has opened the device
  * @mon: the monitor, detached
  * @pulse: the VM's pulse page, valid until kvmhb_monitor_detach() returns
+ * @kvm: the VM, as valid; NULL without KVM
  * @vmm_pid: thread group of the VMM
  *
  * All counters begin anew. Context: process; takes @mon->lock.
  */
-void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse, pid_t vmm_pid)
+void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
+			  struct kvm *kvm, pid_t vmm_pid)
 {
 	mutex_lock(&mon->lock);
 	mon->pulse = pulse;
+	mon->kvm = kvm;
 	mon->vmm_pid = vmm_pid;
 	mon->outages = 0;
 	mon->downtime_ns = 0;
@@ -303,6 +307,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	mon->judged = mon->config;
 	WRITE_ONCE(mon->retuning, false);
 	mon->pulse = NULL;
+	mon->kvm = NULL;
 	mon->vmm_pid = 0;
 	set_verdict(mon, kvmhb_closed(&mon->verdict), atomic64_read(&mon->last_beat_ns));
 	judge(mon);
@@ -408,6 +413,25 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 	if (mon->verdict.state == KVMHB_UNRESPONSIVE)
 		readings->downtime_ns += new_downtime_ns(mon, now_ns);
 	mutex_unlock(&mon->lock);
+}
+
+/**
+ * kvmhb_monitor_vcpu - what is known of a vCPU of the guest now
+ * @mon: the monitor
+ * @nr: the vCPU's number, counted from 0
+ * @evidence: where to store it
+ *
+ * Return: false if there is no such vCPU, or no KVM. Context: process; takes
+ * @mon->lock.
+ */
+bool kvmhb_monitor_vcpu(struct kvmhb_monitor *mon, unsigned int nr, struct kvmhb_vcpu *evidence)
+{
+	bool known;
+
+	mutex_lock(&mon->lock);
+	known = kvmhb_evidence_vcpu(mon->kvm, nr, evidence);
+	mutex_unlock(&mon->lock);
+	return known;
 }
 
 /**

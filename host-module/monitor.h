@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The monitor of one guest: takes beats and the guest's words in, watches the
- * deadline, and reports each change of state. Knows neither KVM nor VFIO.
+ * deadline, and reports each change of state. What KVM knows of the guest it only
+ * passes on. Knows nothing of VFIO.
  */
 #ifndef KVMHB_MONITOR_H
 #define KVMHB_MONITOR_H
@@ -16,7 +17,9 @@
 #include "rules.h"
 
 struct device;
+struct kvm;
 struct kvmhb_pulse;
+struct kvmhb_vcpu;
 
 /**
  * struct kvmhb_monitor - the monitor of one guest
@@ -35,6 +38,7 @@ struct kvmhb_pulse;
  * @retuning: the guest has not yet beaten by @config; read without @lock by
  *	beats
  * @pulse: the VM's pulse page; NULL while detached
+ * @kvm: the VM, for evidence; NULL while detached and without KVM
  * @vmm_pid: thread group of the VMM, 0 while detached
  * @lifecycle: the last word that the guest said and the monitor accepted
  * @silent_since_ns: in late and unresponsive: the last beat before, ns of
@@ -74,6 +78,7 @@ struct kvmhb_monitor {
 	struct kvmhb_timing judged;
 	bool retuning;
 	struct kvmhb_pulse *pulse;
+	struct kvm *kvm;
 	pid_t vmm_pid;
 	u32 lifecycle;
 	u64 silent_since_ns;
@@ -131,7 +136,8 @@ void kvmhb_monitors_exit(void);
 int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 		       u64 interval_ns, u64 timeout_ns);
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon);
-void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse, pid_t vmm_pid);
+void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
+			  struct kvm *kvm, pid_t vmm_pid);
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon);
 void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu);
@@ -139,5 +145,6 @@ void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word);
 int kvmhb_monitor_set_interval(struct kvmhb_monitor *mon, u64 interval_ns);
 int kvmhb_monitor_set_timeout(struct kvmhb_monitor *mon, u64 timeout_ns);
 void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings);
+bool kvmhb_monitor_vcpu(struct kvmhb_monitor *mon, unsigned int nr, struct kvmhb_vcpu *evidence);
 
 #endif /* KVMHB_MONITOR_H */

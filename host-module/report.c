@@ -7,6 +7,7 @@
 #include <linux/sysfs.h>
 #include <linux/time64.h>
 
+#include "evidence.h"
 #include "monitor.h"
 #include "report.h"
 #include "trace.h"
@@ -73,6 +74,18 @@ static void announce_state(struct kvmhb_monitor *mon, enum kvmhb_state old)
 	kobject_uevent_env(&mon->dev->kobj, KOBJ_CHANGE, env);
 }
 
+/* What is known of each vCPU when its guest falls silent. Gathered only if somebody traces it. */
+static void trace_vcpus(struct kvmhb_monitor *mon)
+{
+	struct kvmhb_vcpu seen;
+	unsigned int nr;
+
+	if (!trace_evidence_enabled())
+		return;
+	for (nr = 0; kvmhb_evidence_vcpu(mon->kvm, nr, &seen); nr++)
+		trace_evidence(mon->dev, nr, &seen);
+}
+
 /**
  * kvmhb_report_state - report a change of state or cause everywhere
  * @mon: the monitor, with the new state in it
@@ -92,6 +105,8 @@ void kvmhb_report_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 
 	lockdep_assert_held(&mon->lock);
 
+	if (mon->verdict.state == KVMHB_LATE || mon->verdict.state == KVMHB_UNRESPONSIVE)
+		trace_vcpus(mon);
 	trace_state(mon->dev, old, &mon->verdict, last_beat_ns);
 	sysfs_notify(&mon->dev->kobj, "heartbeat", "state");
 	sysfs_notify(&mon->dev->kobj, "heartbeat", "cause");

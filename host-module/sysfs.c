@@ -6,6 +6,7 @@
 #include <linux/sysfs.h>
 
 #include "device.h"
+#include "evidence.h"
 #include "main.h"
 #include "monitor.h"
 
@@ -153,6 +154,30 @@ static ssize_t suspicion_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(suspicion);
 
+/* One line, with numbers of any length. */
+#define EVIDENCE_LEN	192
+
+static ssize_t evidence_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct kvmhb_device *hb = dev_get_drvdata(dev);
+	struct kvmhb_vcpu seen;
+	unsigned int nr;
+	int len = 0;
+
+	for (nr = 0; kvmhb_monitor_vcpu(&hb->monitor, nr, &seen); nr++) {
+		if (len > PAGE_SIZE - EVIDENCE_LEN)
+			break;
+		len += sysfs_emit_at(buf, len, "vcpu=%u pid=%d task=%c running=%d halted=%d ",
+				     nr, seen.pid, seen.task, seen.running, seen.halted);
+		len += sysfs_emit_at(buf, len, "exits=%llu exec_ns=%llu ",
+				     seen.exits, seen.exec_ns);
+		len += sysfs_emit_at(buf, len, "run_delay_ns=%llu queued_ns=%llu\n",
+				     seen.run_delay_ns, seen.queued_ns);
+	}
+	return len ?: -ENODATA;
+}
+static DEVICE_ATTR_RO(evidence);
+
 static struct attribute *attrs[] = {
 	&dev_attr_interval_ns.attr,
 	&dev_attr_timeout_ns.attr,
@@ -169,6 +194,7 @@ static struct attribute *attrs[] = {
 	&dev_attr_interval_max_ns.attr,
 	&dev_attr_jitter_ns.attr,
 	&dev_attr_suspicion.attr,
+	&dev_attr_evidence.attr,
 	NULL,
 };
 

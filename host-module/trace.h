@@ -14,6 +14,7 @@
 #include <linux/tracepoint.h>
 #include <linux/uuid.h>
 
+#include "evidence.h"
 #include "names.h"
 #include "rules.h"
 
@@ -64,6 +65,39 @@ TRACE_EVENT(state,
 	TP_printk("vm=%s old=%s new=%s cause=%s last_beat_ns=%llu",
 		  __entry->vm, __entry->old, __entry->new, __entry->cause,
 		  __entry->last_beat_ns)
+);
+
+TRACE_EVENT(evidence,
+	TP_PROTO(const struct device *dev, unsigned int vcpu, const struct kvmhb_vcpu *seen),
+	TP_ARGS(dev, vcpu, seen),
+	TP_STRUCT__entry(
+		__array(char, vm, UUID_STRING_LEN + 1)
+		__field(unsigned int, vcpu)
+		__field(pid_t, pid)
+		__field(char, task)
+		__field(bool, running)
+		__field(bool, halted)
+		__field(u64, exits)
+		__field(u64, exec_ns)
+		__field(u64, run_delay_ns)
+		__field(u64, queued_ns)
+	),
+	TP_fast_assign(
+		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
+		__entry->vcpu = vcpu;
+		__entry->pid = seen->pid;
+		__entry->task = seen->task;
+		__entry->running = seen->running;
+		__entry->halted = seen->halted;
+		__entry->exits = seen->exits;
+		__entry->exec_ns = seen->exec_ns;
+		__entry->run_delay_ns = seen->run_delay_ns;
+		__entry->queued_ns = seen->queued_ns;
+	),
+	TP_printk("vm=%s vcpu=%u pid=%d task=%c running=%d halted=%d exits=%llu exec_ns=%llu run_delay_ns=%llu queued_ns=%llu",
+		  __entry->vm, __entry->vcpu, __entry->pid, __entry->task,
+		  __entry->running, __entry->halted, __entry->exits,
+		  __entry->exec_ns, __entry->run_delay_ns, __entry->queued_ns)
 );
 
 TRACE_EVENT(config,

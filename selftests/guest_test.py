@@ -13,6 +13,7 @@ The number is the guest's kernel, one of those that `host` was given.
 import glob
 import os
 import re
+import signal
 import sys
 import traceback
 
@@ -191,6 +192,47 @@ def test_freeze(run):
     expect_in(float(gone[1]), 2.0, alive.time - late.time + 60, "gone, s")
     monitor.set("interval_ns", 2 * SEC)
     monitor.wait_beats(2)
+
+
+def evidence(run, since, moment):
+    """What was seen of each vCPU at the transition `moment`: {vCPU: event}."""
+    events = run.monitor.events[since:]
+    return {event.vcpu: event for event in events[:events.index(moment)] if event.name == "evidence"}
+
+
+def test_evidence_of_a_spinning_guest(run):
+    """When a guest falls silent, what its vCPUs did is in the trace: these spin"""
+    since = run.monitor.mark()
+    run.monitor.set("interval_ns", SEC)
+    run.monitor.wait_beats(2)
+    late, dead, _ = freeze(run, 5000)
+    before, after = evidence(run, since, late), evidence(run, since, dead)
+    expect((sorted(before), sorted(after)), ([0, 1], [0, 1]), "vCPUs seen")
+    for cpu in 0, 1:
+        expect((after[cpu].running, after[cpu].halted), (1, 0), f"running and halted of vCPU {cpu}")
+        expect_in(after[cpu].exec_ns - before[cpu].exec_ns, 1, 60 * SEC, f"time that vCPU {cpu} got")
+        if not os.path.exists(f"/proc/{run.guest.pid}/task/{after[cpu].pid}"):
+            raise AssertionError(f"{after[cpu].pid} is no thread of the VMM")
+
+
+def test_evidence_of_a_stopped_vmm(run):
+    """A stopped VMM: its vCPUs are seen stopped, and get no time"""
+    since = run.monitor.mark()
+    run.guest.kill(signal.SIGSTOP)
+    late = run.monitor.wait_state("late", since)
+    dead = run.monitor.wait_state("unresponsive", since)
+    now = run.monitor.get("evidence").splitlines()
+    run.guest.kill(signal.SIGCONT)
+    before, after = evidence(run, since, late), evidence(run, since, dead)
+    for cpu in 0, 1:
+        expect((after[cpu].task, after[cpu].running), ("T", 0), f"state of vCPU {cpu}")
+        expect(after[cpu].exec_ns, before[cpu].exec_ns, f"time that vCPU {cpu} got")
+        expect(after[cpu].exits, before[cpu].exits, f"exits of vCPU {cpu}")
+    # The file says the same, in the same words.
+    expect(now, [after[cpu].text.partition(f"vm={run.monitor.uuid} ")[2] for cpu in (0, 1)], "the file")
+    run.monitor.wait_state("alive", since)
+    run.monitor.set("interval_ns", 2 * SEC)
+    run.monitor.wait_beats(2)
 
 
 def test_cpu_hotplug(run):
@@ -393,10 +435,10 @@ def test_nothing_is_left(run):
 
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
-       "cpu_hotplug", "unload", "hostile_guest", "reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic",
+       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "cpu_hotplug", "unload", "hostile_guest", "reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic",
        "power_off", "suspend", "kill", "nothing_is_left"]
-BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze", "unload", "hot_unplug",
-         "power_off", "nothing_is_left"]
+BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
+         "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off", "nothing_is_left"]
 
 
 def save(name, lines):
