@@ -435,10 +435,11 @@ def test_nothing_is_left(run):
 
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
-       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "cpu_hotplug", "unload", "hostile_guest", "reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic",
-       "power_off", "suspend", "kill", "nothing_is_left"]
+       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "cpu_hotplug", "unload", "hostile_guest", "reset",
+       "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic", "power_off", "suspend", "kill", "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
-         "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off", "nothing_is_left"]
+         "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off",
+         "nothing_is_left"]
 
 
 def save(name, lines):

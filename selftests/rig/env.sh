@@ -7,7 +7,7 @@
 # A *kernel tree* is what `kernel` and `debug-kernel` make and print, always of the same shape:
 #   TREE/version                 the kernel's release, as in uname -r
 #   TREE/vmlinux                 what QEMU boots, by PVH: in a guest, unpacking a vmlinuz takes as long as the rest of the boot
-#   TREE/vmlinuz                 the same as Debian packs it, for kexec (not of the debug kernel)
+#   TREE/vmlinuz                 the same as Debian packs it, for kexec and suspend (not of the debug kernel)
 #   TREE/kdir                    what `make -C` takes, to build modules
 #   TREE/lib/modules/VERSION     its modules, TREE itself is for modprobe -d
 # shellcheck shell=bash disable=SC2034  # the variables are for those who source this
