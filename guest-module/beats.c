@@ -13,16 +13,25 @@
  * A new configuration is acknowledged by a beat at once, by the first tick
  * that sees it. That restarts the rhythm: no gap gets longer than the longer
  * one of the old and the new interval, at the price of one beat too many.
+ *
+ * What lives above the timer interrupt is told by its age: each pulse says for
+ * how long its CPU has run no thread (sched.c), each beat for how long
+ * userspace has not pinged (watchdog.c). An age grows by no more than an
+ * interval at a time: while the host does not run us, nobody else runs either.
  */
+#include <asm/barrier.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/device.h>
 #include <linux/hrtimer.h>
 #include <linux/io.h>
 #include <linux/ktime.h>
+#include <linux/limits.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
+#include <linux/time64.h>
 
 #include "compat.h"
 #include "kvmhb.h"
@@ -35,6 +44,8 @@
  * @pulses: what the slot was last told; never read back from there
  * @config: by which @timer runs. May be ahead of kvmhb::config if the line
  *	was taken when we looked.
+ * @tick_ns: when @timer last ticked, CLOCK_MONOTONIC
+ * @sched: the CPU's scheduler, if there is a @slot to tell of it
  *
  * All but the unchanging @hb and @slot belong to the CPU's timer callback
  * while the timer runs.
@@ -45,6 +56,8 @@ struct kvmhb_cpu {
 	struct kvm_heartbeat_slot *slot;
 	u64 pulses;
 	struct kvmhb_config config;
+	u64 tick_ns;
+	struct kvmhb_sched sched;
 };
 
 static enum cpuhp_state kvmhb_hotplug_state;
@@ -61,6 +74,40 @@ static void kvmhb_ack(struct kvmhb *hb)
 	WRITE_ONCE(hb->pulse->config_ack, cpu_to_le32(hb->config.seq));
 }
 
+/* An age as the pulse page has it. */
+static __le32 kvmhb_age_ms(u64 age_ns)
+{
+	return cpu_to_le32(min_t(u64, div_u64(age_ns, NSEC_PER_MSEC), U32_MAX));
+}
+
+/*
+ * Say how userspace is. Called with the line held, so time is read anew: by the
+ * time at which the tick began, a beat may be earlier than the one before it.
+ */
+static void kvmhb_user_publish(struct kvmhb *hb)
+{
+	u64 now_ns = ktime_get_ns();
+	u64 passed_ns = min(now_ns - hb->beat_ns, hb->config.interval_ns);
+	/* Acquire: pairs with the release in kvmhb_watchdog_start(). */
+	u32 timeout_ms = smp_load_acquire(&hb->user_timeout_ms);
+	unsigned int pings = READ_ONCE(hb->pings);
+
+	if (timeout_ms && pings == hb->pings_seen)
+		hb->user_age_ns += passed_ns;
+	else
+		hb->user_age_ns = 0;
+	hb->pings_seen = pings;
+	hb->beat_ns = now_ns;
+
+	WRITE_ONCE(hb->pulse->user_age_ms, kvmhb_age_ms(hb->user_age_ns));
+	/*
+	 * A new timeout comes with a ping. Whoever reads it, and then the age,
+	 * must find the age that begins with it, not one from before.
+	 */
+	virt_wmb();
+	WRITE_ONCE(hb->pulse->user_timeout_ms, cpu_to_le32(timeout_ms));
+}
+
 /* Called with the line held, from hard interrupt context. */
 static void kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
 {
@@ -69,6 +116,7 @@ static void kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
 
 	hb->due_ns = kvmhb_next_boundary(now_ns, &hb->config);
 	kvmhb_ack(hb);
+	kvmhb_user_publish(hb);
 
 	/*
 	 * writel() orders what we stored in the pulse page before the
@@ -77,15 +125,33 @@ static void kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
 	writel(smp_processor_id(), hb->regs + KVM_HEARTBEAT_REG_DOORBELL);
 }
 
+static void kvmhb_pulse(struct kvmhb_cpu *cpu, u64 now_ns)
+{
+	u64 passed_ns = min(now_ns - cpu->tick_ns, cpu->config.interval_ns);
+
+	cpu->pulses++;
+	cpu->tick_ns = now_ns;
+	if (!cpu->slot)
+		return;
+
+	kvmhb_sched_tick(&cpu->sched, passed_ns);
+	WRITE_ONCE(cpu->slot->sched_age_ms, kvmhb_age_ms(cpu->sched.age_ns));
+	/*
+	 * A CPU that comes back to life must not be judged by the age it had
+	 * before. Whoever reads this pulse, and then the age, must find this
+	 * age or a later one.
+	 */
+	virt_wmb();
+	WRITE_ONCE(cpu->slot->pulses, cpu_to_le64(cpu->pulses));
+}
+
 static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 {
 	struct kvmhb_cpu *cpu = container_of(timer, struct kvmhb_cpu, timer);
 	struct kvmhb *hb = cpu->hb;
 	u64 now_ns = ktime_get_ns();
 
-	cpu->pulses++;
-	if (cpu->slot)
-		WRITE_ONCE(cpu->slot->pulses, cpu_to_le64(cpu->pulses));
+	kvmhb_pulse(cpu, now_ns);
 
 	if (kvmhb_line_take(hb)) {
 		kvmhb_ring_if_due(hb, now_ns);
@@ -124,6 +190,11 @@ static void kvmhb_cpu_stop(struct kvmhb_cpu *cpu)
 	if (cpu->slot)
 		WRITE_ONCE(cpu->slot->flags, 0);
 	hrtimer_cancel(&cpu->timer);
+
+	/* Whenever it starts again, its age is 0 before the flag is back. */
+	cpu->sched = (struct kvmhb_sched){ };
+	if (cpu->slot)
+		WRITE_ONCE(cpu->slot->sched_age_ms, 0);
 }
 
 static int kvmhb_cpu_online(unsigned int nr, struct hlist_node *node)
@@ -152,6 +223,9 @@ static int kvmhb_cpu_offline(unsigned int nr, struct hlist_node *node)
  * read, and acknowledge it. The first beat is due at the next boundary; until
  * then the word by which the caller arms the device counts as one.
  *
+ * Nor may anything be left of what a kernel before us, with more CPUs or with
+ * a watchdog, said in the page: kexec does not reset the device.
+ *
  * Context: Process context. The caller holds the line.
  */
 void kvmhb_beats_reset(struct kvmhb *hb)
@@ -161,7 +235,15 @@ void kvmhb_beats_reset(struct kvmhb *hb)
 	hb->config.seq = 1;	/* odd: the host publishes no such number */
 	kvmhb_config_read(hb, &hb->config);
 	kvmhb_ack(hb);
-	hb->due_ns = kvmhb_next_boundary(ktime_get_ns(), &hb->config);
+	hb->beat_ns = ktime_get_ns();
+	hb->due_ns = kvmhb_next_boundary(hb->beat_ns, &hb->config);
+
+	hb->user_age_ns = 0;
+	kvmhb_user_publish(hb);
+	for (nr = 0; nr < hb->nr_slots; nr++) {
+		WRITE_ONCE(hb->slots[nr].flags, 0);
+		WRITE_ONCE(hb->slots[nr].sched_age_ms, 0);
+	}
 
 	for_each_possible_cpu(nr)
 		per_cpu_ptr(hb->cpus, nr)->config = hb->config;

@@ -162,7 +162,12 @@ static int kvmhb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		 hb->config.interval_ns, hb->nr_slots);
 
 	/* From here on we hear of changes: now read what there is, and beat. */
-	return kvmhb_lifecycle_init(hb);
+	ret = kvmhb_lifecycle_init(hb);
+	if (ret)
+		return ret;
+
+	kvmhb_watchdog_init(hb);
+	return 0;
 }
 
 static int kvmhb_suspend(struct device *dev)
@@ -197,13 +202,24 @@ static int __init kvmhb_init(void)
 {
 	int ret;
 
-	ret = kvmhb_beats_register();
+	ret = kvmhb_sched_register();
 	if (ret)
 		return ret;
 
+	ret = kvmhb_beats_register();
+	if (ret)
+		goto err_sched;
+
 	ret = pci_register_driver(&kvmhb_driver);
 	if (ret)
-		kvmhb_beats_unregister();
+		goto err_beats;
+
+	return 0;
+
+err_beats:
+	kvmhb_beats_unregister();
+err_sched:
+	kvmhb_sched_unregister();
 	return ret;
 }
 module_init(kvmhb_init);
@@ -212,6 +228,7 @@ static void __exit kvmhb_exit(void)
 {
 	pci_unregister_driver(&kvmhb_driver);
 	kvmhb_beats_unregister();
+	kvmhb_sched_unregister();
 }
 module_exit(kvmhb_exit);
 

@@ -5,6 +5,8 @@
  *   device.c     finds the device, maps it, ties the parts to its life
  *   config.c     reads the configuration that the host publishes
  *   beats.c      per-CPU timers: pulses in memory, one doorbell an interval
+ *   sched.c      per-CPU threads: does a CPU that takes interrupts run tasks?
+ *   watchdog.c   the watchdog device that userspace pings
  *   lifecycle.c  tells the host when the beats begin and why they end
  *
  * Locks, outermost first: cpus_read_lock(), kvmhb::lock. The line (see
@@ -14,6 +16,7 @@
 #define _KVMHB_H
 
 #include <linux/bitops.h>
+#include <linux/kconfig.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/types.h>
@@ -50,6 +53,13 @@ struct kvmhb_config {
  * @line: bit 0 is the line, see kvmhb_line_take()
  * @config: the configuration by which the VM beats; guarded by the line
  * @due_ns: when the next beat is due, CLOCK_MONOTONIC; guarded by the line
+ * @beat_ns: when the last beat or arming was; guarded by the line
+ * @user_timeout_ms: the timeout that userspace set, 0 while it uses no
+ *	watchdog; written by the watchdog, published by the beats
+ * @pings: signs of life from userspace; written by the watchdog
+ * @pings_seen: @pings as of the last beat; guarded by the line
+ * @user_age_ns: time since @pings changed, as the beats count it; guarded by
+ *	the line
  * @panic_nb: our entry in the panic notifiers
  * @reboot_nb: our entry in the reboot notifiers
  */
@@ -68,9 +78,29 @@ struct kvmhb {
 	unsigned long line;
 	struct kvmhb_config config;
 	u64 due_ns;
+	u64 beat_ns;
+
+	u32 user_timeout_ms;
+	unsigned int pings;
+	unsigned int pings_seen;
+	u64 user_age_ns;
 
 	struct notifier_block panic_nb;
 	struct notifier_block reboot_nb;
+};
+
+/**
+ * struct kvmhb_sched - what one device knows of one CPU's scheduler
+ * @age_ns: for how long the CPU's thread has been wanted and not scheduled
+ * @waiting: the thread was asked to run and had not run when we last looked
+ * @runs: if @waiting, how often the thread had run before
+ *
+ * All zero is how it begins. Belongs to the CPU's tick.
+ */
+struct kvmhb_sched {
+	u64 age_ns;
+	bool waiting;
+	unsigned int runs;
 };
 
 /**
@@ -116,6 +146,16 @@ void kvmhb_beats_stop(struct kvmhb *hb);
 void kvmhb_beats_retune(struct kvmhb *hb);
 int kvmhb_beats_register(void);
 void kvmhb_beats_unregister(void);
+
+void kvmhb_sched_tick(struct kvmhb_sched *sched, u64 passed_ns);
+int kvmhb_sched_register(void);
+void kvmhb_sched_unregister(void);
+
+#if IS_ENABLED(CONFIG_WATCHDOG_CORE)
+void kvmhb_watchdog_init(struct kvmhb *hb);
+#else
+static inline void kvmhb_watchdog_init(struct kvmhb *hb) { }
+#endif
 
 void kvmhb_arm(struct kvmhb *hb);
 void kvmhb_disarm(struct kvmhb *hb, enum kvm_heartbeat_lifecycle why);

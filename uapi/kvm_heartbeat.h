@@ -33,12 +33,19 @@
  */
 #define KVM_HEARTBEAT_REG_MAGIC		0x00	/* ro, 32 bit */
 #define KVM_HEARTBEAT_REG_VERSION	0x04	/* ro, 32 bit */
-#define KVM_HEARTBEAT_REG_FEATURES	0x08	/* ro, 32 bit: none defined yet */
+#define KVM_HEARTBEAT_REG_FEATURES	0x08	/* ro, 32 bit, bits below */
 #define KVM_HEARTBEAT_REG_NR_SLOTS	0x0c	/* ro, 32 bit */
 #define KVM_HEARTBEAT_REG_INTERVAL_NS	0x10	/* ro, 64 bit */
 #define KVM_HEARTBEAT_REG_TIMEOUT_NS	0x18	/* ro, 64 bit */
 #define KVM_HEARTBEAT_REG_LIFECYCLE	0x20	/* rw, enum kvm_heartbeat_lifecycle */
 #define KVM_HEARTBEAT_REG_DOORBELL	0x40	/* wo, number of the CPU that rings */
+
+/*
+ * KVM_HEARTBEAT_REG_FEATURES: bits, of which a driver ignores those that it does
+ * not know. LAYERS: the host judges every CPU's slot, and the ages of what lives
+ * above a CPU's timer, scheduler and userspace. Without it nobody reads them.
+ */
+#define KVM_HEARTBEAT_FEATURE_LAYERS	0x00000001
 
 /**
  * enum kvm_heartbeat_lifecycle - what the guest says of itself
@@ -79,6 +86,13 @@ enum kvm_heartbeat_lifecycle {
  *	%KVM_HEARTBEAT_ARM and before every beat. After a change of the interval
  *	the host judges by the longest interval and timeout set since the last
  *	beat that acknowledged, until one acknowledges the newest
+ * @user_timeout_ms: the timeout of the guest's watchdog as userspace set it,
+ *	ms; 0: userspace uses none and is not to be judged
+ * @user_age_ms: for how long, ms, saturating, userspace has not pinged the
+ *	watchdog, as the beats count it: each adds the time since the beat
+ *	before it, but never more than one interval, so that a guest which the
+ *	host gave no time does not look guilty. 0 at the first beat after a
+ *	ping, and at %KVM_HEARTBEAT_ARM. Stored before @user_timeout_ms
  * @reserved1: zero
  *
  * The first cache line is the host's to write, the second the guest's. The
@@ -94,7 +108,9 @@ struct kvm_heartbeat_pulse_header {
 	__u8 reserved0[32];
 
 	__le32 config_ack;
-	__u8 reserved1[60];
+	__le32 user_timeout_ms;
+	__le32 user_age_ms;
+	__u8 reserved1[52];
 };
 
 #define KVM_HEARTBEAT_SLOT_ONLINE	0x00000001	/* this CPU pulses */
@@ -104,6 +120,12 @@ struct kvm_heartbeat_pulse_header {
  * @pulses: incremented by the CPU itself from its timer interrupt, at least
  *	once an interval; begins anew at 0 with each load of the driver
  * @flags: %KVM_HEARTBEAT_SLOT_ONLINE or zero; means nothing unless armed
+ * @sched_age_ms: for how long, ms, saturating, this CPU's timer interrupt has
+ *	come, but the driver's thread on this CPU was not scheduled: each pulse
+ *	adds the time since the pulse before it, but never more than one
+ *	interval, so that a CPU which the host gave no time does not look
+ *	guilty. 0 while the CPU idles by choice, and when its timer starts.
+ *	Stored before @pulses
  * @reserved: zero
  *
  * Slot n belongs to guest CPU n. A CPU whose number is @nr_slots or above has
@@ -112,7 +134,8 @@ struct kvm_heartbeat_pulse_header {
 struct kvm_heartbeat_slot {
 	__le64 pulses;
 	__le32 flags;
-	__u8 reserved[52];
+	__le32 sched_age_ms;
+	__u8 reserved[48];
 };
 
 #endif /* _UAPI_KVM_HEARTBEAT_H */
