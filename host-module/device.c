@@ -108,7 +108,7 @@ static ssize_t regs_read(struct kvmhb_device *hb, char __user *buf, size_t count
 	kvmhb_monitor_read(&hb->monitor, &readings);
 	regs.magic = cpu_to_le32(KVM_HEARTBEAT_MAGIC);
 	regs.version = cpu_to_le32(KVM_HEARTBEAT_VERSION);
-	regs.features = 0;
+	regs.features = cpu_to_le32(KVM_HEARTBEAT_FEATURE_LAYERS);
 	regs.nr_slots = cpu_to_le32(hb->pulse.nr_slots);
 	regs.interval_ns = cpu_to_le64(readings.config.interval_ns);
 	regs.timeout_ns = cpu_to_le64(readings.config.timeout_ns);
@@ -440,9 +440,14 @@ static int hb_open(struct vfio_device *vdev)
 	mutex_unlock(&hb->lock);
 
 	trace_attach(vdev->dev, current->tgid, !!hb->kvm, nr_vcpus, hb->pulse.nr_slots);
-	kvmhb_monitor_attach(&hb->monitor, &hb->pulse, hb->kvm, current->tgid);
+	ret = kvmhb_monitor_attach(&hb->monitor, &hb->pulse, hb->kvm, current->tgid);
+	if (ret)
+		goto uninit_pulse;
 	return 0;
 
+uninit_pulse:
+	trace_detach(vdev->dev, current->tgid);
+	kvmhb_pulse_uninit(&hb->pulse);
 put_kvm:
 	kvmhb_evidence_put(hb->kvm);
 	hb->kvm = NULL;

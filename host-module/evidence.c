@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/atomic.h>
+#include <linux/kernel_stat.h>
 #include <linux/kvm_host.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/string.h>
 
 #include "evidence.h"
 
@@ -44,18 +46,61 @@ unsigned int kvmhb_evidence_nr_vcpus(struct kvm *kvm)
 	return kvm ? atomic_read(&kvm->online_vcpus) : 0;
 }
 
-/* What the scheduler knows. Read without its locks: each number by itself is whole. */
+/**
+ * kvmhb_evidence_dead - whether KVM has given a VM up
+ * @kvm: the VM or NULL
+ *
+ * Return: true if KVM found a fault of its own, after which no vCPU of the VM
+ * can run. Context: any.
+ */
+bool kvmhb_evidence_dead(struct kvm *kvm)
+{
+	return kvm && READ_ONCE(kvm->vm_dead);
+}
+
+static bool is_frozen(struct task_struct *task)
+{
+	if (READ_ONCE(task->__state) & TASK_FROZEN)
+		return true;
+#ifdef CONFIG_CGROUPS
+	return task->frozen;
+#else
+	return false;
+#endif
+}
+
+/*
+ * What the scheduler knows. Read without its locks: each number by itself is
+ * whole, and those of a thread that does not move belong together.
+ */
 static void read_task(struct task_struct *task, struct kvmhb_vcpu *evidence)
 {
 	u64 queued = READ_ONCE(task->sched_info.last_queued);
+	u64 arrived = READ_ONCE(task->sched_info.last_arrival);
+	u64 exec = READ_ONCE(task->se.sum_exec_runtime);
+	u64 picked = READ_ONCE(task->se.prev_sum_exec_runtime);
+	bool fair = READ_ONCE(task->prio) >= MAX_RT_PRIO;
+	/* How long it ran since it last got a CPU; kept for the fair class alone. */
+	u64 stint = fair && exec > picked ? exec - picked : 0;
 	u64 now = local_clock();
 
 	evidence->pid = task_pid_nr(task);
 	evidence->task = task_state_to_char(task);
-	evidence->exec_ns = READ_ONCE(task->se.sum_exec_runtime);
+	/* Who is stopped counts as frozen too, for the cgroup. */
+	if (!strchr("Tt", evidence->task) && is_frozen(task))
+		evidence->task = 'F';
+	evidence->exec_ns = exec;
 	evidence->run_delay_ns = READ_ONCE(task->sched_info.run_delay);
-	/* Another CPU's clock may be ahead of ours. */
+	/* In all differences: another CPU's clock may be ahead of ours. */
 	evidence->queued_ns = queued && queued < now ? now - queued : 0;
+
+	if (arrived + stint >= now)
+		return;
+	if (READ_ONCE(task->on_cpu))
+		/* The sum is brought up to date once a tick, or once a second. */
+		evidence->exec_ns += fair ? now - arrived - stint : 0;
+	else if (evidence->halted)
+		evidence->halted_ns += now - arrived - stint;
 }
 
 /**
@@ -65,14 +110,15 @@ static void read_task(struct task_struct *task, struct kvmhb_vcpu *evidence)
  * @evidence: where to store it
  *
  * Nothing stops meanwhile: what belongs to a moment may be a moment apart.
- * The scheduler brings @exec_ns up to date once a tick.
  *
  * Return: false if there is no such vCPU. Context: process.
  */
 bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *evidence)
 {
-	struct kvm_vcpu *vcpu;
 	struct task_struct *task;
+	struct kvm_vcpu *vcpu;
+	bool running;
+	u32 exit;
 
 	if (nr >= kvmhb_evidence_nr_vcpus(kvm))
 		return false;
@@ -80,11 +126,19 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *ev
 	if (!vcpu)
 		return false;
 
+	running = READ_ONCE(vcpu->wants_to_run);
+	exit = READ_ONCE(vcpu->run->exit_reason);
 	*evidence = (struct kvmhb_vcpu) {
 		.task = '-',
-		.running = READ_ONCE(vcpu->wants_to_run),
-		.halted = READ_ONCE(vcpu->stat.generic.blocking),
+		.running = running,
+		/* Without KVM's interrupt controller, it is the VMM that halts. */
+		.halted = running ? READ_ONCE(vcpu->stat.generic.blocking) : exit == KVM_EXIT_HLT,
+		.exit = exit,
 		.exits = READ_ONCE(vcpu->stat.exits),
+#ifdef CONFIG_X86
+		.irqs = READ_ONCE(vcpu->stat.irq_injections),
+#endif
+		.halted_ns = READ_ONCE(vcpu->stat.generic.halt_wait_ns),
 	};
 	rcu_read_lock();
 	task = pid_task(rcu_dereference(vcpu->pid), PIDTYPE_PID);
@@ -92,4 +146,20 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *ev
 		read_task(task, evidence);
 	rcu_read_unlock();
 	return true;
+}
+
+/**
+ * kvmhb_evidence_steal_ns - what another hypervisor took from this host
+ *
+ * Return: the time stolen from all CPUs, summed, ns; 0 for ever on a host that
+ * is no VM. Context: process.
+ */
+u64 kvmhb_evidence_steal_ns(void)
+{
+	unsigned int cpu;
+	u64 sum = 0;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(kcpustat_cpu(cpu).cpustat[CPUTIME_STEAL]);
+	return sum;
 }

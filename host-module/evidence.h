@@ -9,13 +9,18 @@ struct kvm;
 
 /**
  * struct kvmhb_vcpu - what is known of a vCPU at one moment
- * @pid: the thread that runs it; 0 if none ever has
- * @task: the thread's state, as ps(1) shows it; '-' if there is no thread
+ * @pid: the thread that runs it; 0 if none ever has, or if it has ended
+ * @task: the thread's state, as ps(1) shows it; 'F' if the freezer holds it,
+ *	'-' if there is no thread
  * @running: the VMM has it in KVM_RUN. Guest code, exits that KVM handles, and
  *	halts count; userspace does not
- * @halted: it waits for an interrupt
+ * @halted: it waits for an interrupt, by its own wish
+ * @exit: why it last left for the VMM, KVM_EXIT_*. The VMM can write it: a hint
  * @exits: how often it left the guest, any reason
+ * @irqs: how often an interrupt was delivered to it; 0 where KVM does not count
  * @exec_ns: what the thread got of host CPUs, ns
+ * @halted_ns: how long it was halted, ns, a halt that lasts included. Time in
+ *	which the thread waits to be run after a halt counts here too
  * @run_delay_ns: how long the thread waited for a host CPU, ns, up to the last
  *	time it got one
  * @queued_ns: how long it has been waiting since then, ns; 0 unless it waits
@@ -25,8 +30,11 @@ struct kvmhb_vcpu {
 	char task;
 	bool running;
 	bool halted;
+	u32 exit;
 	u64 exits;
+	u64 irqs;
 	u64 exec_ns;
+	u64 halted_ns;
 	u64 run_delay_ns;
 	u64 queued_ns;
 };
@@ -34,6 +42,8 @@ struct kvmhb_vcpu {
 bool kvmhb_evidence_get(struct kvm *kvm);
 void kvmhb_evidence_put(struct kvm *kvm);
 unsigned int kvmhb_evidence_nr_vcpus(struct kvm *kvm);
+bool kvmhb_evidence_dead(struct kvm *kvm);
 bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *evidence);
+u64 kvmhb_evidence_steal_ns(void);
 
 #endif /* KVMHB_EVIDENCE_H */

@@ -6,13 +6,14 @@
 #include <linux/string.h>
 
 #include "compat.h"
-#include "evidence.h"
+#include "host.h"
 #include "kvm_heartbeat.h"
 #include "monitor.h"
 #include "pulse.h"
 #include "report.h"
 #include "suspicion.h"
 #include "trace.h"
+#include "verdict.h"
 
 /*
  * Judging and reporting must not wait for a CPU that a guest has to itself, nor
@@ -25,15 +26,41 @@ static u64 since_ns(u64 then_ns, u64 now_ns)
 	return now_ns > then_ns ? now_ns - then_ns : 0;
 }
 
+/*
+ * Of the silence since a beat, the time in which the guest could not have beaten.
+ * As of the last look: whoever asks between two looks gets less than the truth.
+ */
+static u64 excused_ns(const struct kvmhb_monitor *mon, u64 last_ns)
+{
+	if (READ_ONCE(mon->excused_since_ns) != last_ns)
+		return 0;
+	smp_rmb();	/* pairs with the barrier in excuse() */
+	return READ_ONCE(mon->excused_ns);
+}
+
+static void excuse(struct kvmhb_monitor *mon, u64 last_ns, u64 ns)
+{
+	lockdep_assert_held(&mon->lock);
+
+	WRITE_ONCE(mon->excused_since_ns, 0);
+	smp_wmb();	/* nobody takes the new time for that of the old beat */
+	WRITE_ONCE(mon->excused_ns, ns);
+	smp_wmb();	/* pairs with the barrier in excused_ns() */
+	WRITE_ONCE(mon->excused_since_ns, last_ns);
+}
+
 /* What a silence that still lasts adds to the missed beats. */
 static u64 missing(struct kvmhb_monitor *mon)
 {
+	u64 silence_ns;
+
 	lockdep_assert_held(&mon->lock);
 
 	if (mon->verdict.state != KVMHB_LATE && mon->verdict.state != KVMHB_UNRESPONSIVE)
 		return 0;
-	return kvmhb_missed(since_ns(mon->silent_since_ns, ktime_get_ns()),
-			    mon->judged.interval_ns);
+	silence_ns = since_ns(mon->silent_since_ns, ktime_get_ns());
+	return kvmhb_missed(since_ns(excused_ns(mon, mon->silent_since_ns), silence_ns),
+			    mon->timing.interval_ns);
 }
 
 /* The part of a running outage that no earlier outage has counted, ns. */
@@ -51,7 +78,7 @@ static u64 suspicion_milli(struct kvmhb_monitor *mon, u64 silence_ns)
 	static const struct kvmhb_gaps none;
 
 	return kvmhb_suspicion_milli(READ_ONCE(mon->restart_gaps) ? &none : &mon->gaps,
-				     READ_ONCE(mon->judged.interval_ns), silence_ns);
+				     READ_ONCE(mon->timing.interval_ns), silence_ns);
 }
 
 /* The one place where state and cause change; @last_ns is the beat judged by. */
@@ -63,48 +90,101 @@ static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64
 
 	lockdep_assert_held(&mon->lock);
 
-	if (new.state == old.state && new.cause == old.cause)
-		return;
-
 	/* A beat ended the silence when it came, anything else does so now. */
 	end_ns = last_ns > mon->silent_since_ns ? last_ns : now_ns;
 	gone_ns = since_ns(mon->silent_since_ns, end_ns);
-	if (old.state == KVMHB_ALIVE)
+	if (kvmhb_state_beats(old.state))
 		mon->silent_since_ns = last_ns;
-	if (new.state == KVMHB_UNRESPONSIVE)
+	if (old.state != new.state && new.state == KVMHB_UNRESPONSIVE)
 		mon->outages++;
-	if (old.state == KVMHB_UNRESPONSIVE) {
+	if (old.state != new.state && old.state == KVMHB_UNRESPONSIVE) {
 		mon->downtime_ns += new_downtime_ns(mon, end_ns);
 		mon->down_until_ns = end_ns;
 	}
 
 	mon->verdict.cause = new.cause;
 	WRITE_ONCE(mon->verdict.state, new.state);
+	kvmhb_host_count(old.state, new.state);
 
 	kvmhb_report_state(mon, old.state, last_ns ? since_ns(last_ns, now_ns) : 0, gone_ns);
 }
 
-/*
- * Sets the timer for the next deadline. hrtimer_cancel() waits for the callback,
- * which moves the expiry itself and so must not run while the timer is queued.
- */
-static void arm_timer(struct kvmhb_monitor *mon, u64 deadline_ns)
+/* A verdict that does not come from looking. */
+static void change_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new)
+{
+	if (new.state != mon->verdict.state || new.cause != mon->verdict.cause)
+		set_verdict(mon, new, atomic64_read(&mon->last_beat_ns));
+}
+
+/* Sets the timer for the next look, ns after the last one. */
+static void arm_timer(struct kvmhb_monitor *mon, u64 look_in_ns)
 {
 	lockdep_assert_held(&mon->lock);
 
-	hrtimer_cancel(&mon->timer);
-	mon->deadline_ns = deadline_ns;
-	if (deadline_ns != KVMHB_NO_DEADLINE)
-		hrtimer_start(&mon->timer,
-			      ns_to_ktime(atomic64_read(&mon->last_beat_ns) + deadline_ns),
-			      HRTIMER_MODE_ABS);
+	if (look_in_ns == KVMHB_NO_DEADLINE) {
+		hrtimer_cancel(&mon->timer);
+		mon->due_ns = 0;
+		return;
+	}
+	mon->due_ns = mon->watch.seen_ns + look_in_ns;
+	hrtimer_start(&mon->timer, ns_to_ktime(mon->due_ns), HRTIMER_MODE_ABS);
 }
 
-/* Brings the state up to date with the clock and the last beat. */
+/* Whether a ruling says something that was not yet said. */
+static bool is_news(struct kvmhb_monitor *mon, const struct kvmhb_verdict *new)
+{
+	if (new->state != mon->verdict.state || new->cause != mon->verdict.cause)
+		return true;
+	return new->state == KVMHB_DEGRADED &&
+	       !bitmap_equal(mon->stale, mon->watch.stale, KVMHB_PULSE_MAX_SLOTS);
+}
+
+/* Says what follows from the looks. Returns when to look again. */
+static u64 rule(struct kvmhb_monitor *mon, u64 last_ns)
+{
+	struct kvmhb_case c = {
+		.timing = mon->timing,
+		.silence_ns = since_ns(last_ns, mon->watch.seen_ns),
+		.dead = kvmhb_evidence_dead(mon->kvm),
+		.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->silent_since_ns,
+	};
+	struct kvmhb_ruling ruling;
+
+	lockdep_assert_held(&mon->lock);
+
+	kvmhb_watch_describe(&mon->watch, &c);
+	if (last_ns != mon->silent_since_ns)
+		mon->crowd_excused = false;
+	c.crowd = kvmhb_host_crowd() && !mon->crowd_excused;
+
+	for (;;) {
+		c.so_far = mon->verdict;
+		ruling = kvmhb_rule(&c);
+		if (!is_news(mon, &ruling.verdict))
+			break;
+
+		/* What an outage was judged by is still to be read when it is over. */
+		if (ruling.verdict.state != KVMHB_ALIVE) {
+			bitmap_copy(mon->stale, mon->watch.stale, KVMHB_PULSE_MAX_SLOTS);
+			kvmhb_watch_keep(&mon->watch);
+			mon->judged = ruling.verdict;
+			mon->judged_silence_ns = c.silence_ns;
+			mon->judged_run_ns = c.run_ns;
+		}
+		set_verdict(mon, ruling.verdict, last_ns);
+		if (!kvmhb_state_is_armed(mon->verdict.state))
+			return KVMHB_NO_DEADLINE;
+		c.beaten = false;
+	}
+	if (c.crowd && c.run_ns >= c.timing.timeout_ns)
+		mon->crowd_excused = true;
+	return ruling.look_in_ns;
+}
+
+/* Looks at the guest, and brings the state up to date. */
 static void judge(struct kvmhb_monitor *mon)
 {
-	u64 deadline_ns = KVMHB_NO_DEADLINE;
-	struct kvmhb_verdict new;
+	u64 look_in_ns = KVMHB_NO_DEADLINE;
 	u64 last_ns;
 
 	lockdep_assert_held(&mon->lock);
@@ -112,11 +192,11 @@ static void judge(struct kvmhb_monitor *mon)
 	/* Only a beat that came with the acknowledgment starts the new rhythm. */
 	if (mon->retuning && READ_ONCE(mon->acked_seq) == mon->pulse->config_seq) {
 		WRITE_ONCE(mon->retuning, false);
-		mon->judged = mon->config;
+		mon->timing = mon->config;
 		WRITE_ONCE(mon->restart_gaps, true);
 	}
 
-	while (kvmhb_state_is_armed(mon->verdict.state)) {
+	if (kvmhb_state_is_armed(mon->verdict.state)) {
 		WRITE_ONCE(mon->attention, true);
 		/*
 		 * A beat stores its time, then looks whether to wake us; we ask
@@ -126,21 +206,15 @@ static void judge(struct kvmhb_monitor *mon)
 		smp_mb();
 
 		last_ns = atomic64_read(&mon->last_beat_ns);
-		if (mon->verdict.state != KVMHB_ALIVE && last_ns != mon->silent_since_ns)
-			/* It has beaten since, even if it is silent again by now. */
-			new.state = KVMHB_ALIVE;
-		else
-			new.state = kvmhb_judge(&mon->judged, mon->verdict.state,
-						since_ns(last_ns, ktime_get_ns()), &deadline_ns);
-		new.cause = new.state == KVMHB_UNRESPONSIVE ? KVMHB_CAUSE_UNKNOWN :
-							      KVMHB_CAUSE_NONE;
-		if (new.state == mon->verdict.state)
-			break;
-		set_verdict(mon, new, last_ns);
+		kvmhb_watch_look(&mon->watch, mon->kvm, mon->pulse, &mon->timing, last_ns,
+				 mon->due_ns);
+		excuse(mon, last_ns, since_ns(mon->watch.run_ns,
+					      since_ns(last_ns, mon->watch.seen_ns)));
+		look_in_ns = rule(mon, last_ns);
 	}
 
-	WRITE_ONCE(mon->attention, mon->verdict.state != KVMHB_ALIVE);
-	arm_timer(mon, deadline_ns);
+	WRITE_ONCE(mon->attention, !kvmhb_state_beats(mon->verdict.state));
+	arm_timer(mon, look_in_ns);
 }
 
 static void judge_work(struct work_struct *work)
@@ -154,15 +228,31 @@ static void judge_work(struct work_struct *work)
 
 static enum hrtimer_restart deadline(struct hrtimer *timer)
 {
-	struct kvmhb_monitor *mon = container_of(timer, struct kvmhb_monitor, timer);
-	u64 due_ns = atomic64_read(&mon->last_beat_ns) + mon->deadline_ns;
+	queue_work(kvmhb_wq, &container_of(timer, struct kvmhb_monitor, timer)->work);
+	return HRTIMER_NORESTART;
+}
 
-	if (due_ns <= ktime_get_ns()) {
-		queue_work(kvmhb_wq, &mon->work);
-		return HRTIMER_NORESTART;
+/*
+ * A guest that has shut a CPU down by a triple fault does not say goodbye; the VMM
+ * resets it, or ends.
+ */
+static void end_incarnation(struct kvmhb_monitor *mon)
+{
+	struct kvmhb_vcpu vcpu;
+	unsigned int nr;
+
+	lockdep_assert_held(&mon->lock);
+
+	if (!kvmhb_state_is_armed(mon->verdict.state))
+		return;
+	for (nr = 0; kvmhb_evidence_vcpu(mon->kvm, nr, &vcpu); nr++) {
+		if (kvmhb_doing(&vcpu, &vcpu, &vcpu, 0) != KVMHB_SHUT_DOWN)
+			continue;
+		change_verdict(mon, (struct kvmhb_verdict) {
+			KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT
+		});
+		return;
 	}
-	hrtimer_set_expires(timer, ns_to_ktime(due_ns));
-	return HRTIMER_RESTART;
 }
 
 /**
@@ -175,7 +265,7 @@ static enum hrtimer_restart deadline(struct hrtimer *timer)
 void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 {
 	enum kvmhb_state state = READ_ONCE(mon->verdict.state);
-	u64 now_ns, last_ns, gap_ns, beats;
+	u64 now_ns, last_ns, gap_ns, run_ns, beats;
 	bool wake;
 
 	if (!kvmhb_state_is_armed(state))
@@ -189,16 +279,17 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 	wake = READ_ONCE(mon->attention);
 
 	gap_ns = since_ns(last_ns, now_ns);
+	run_ns = since_ns(excused_ns(mon, last_ns), gap_ns);
 	beats = atomic64_inc_return(&mon->beats);
-	atomic64_add(kvmhb_missed(gap_ns, READ_ONCE(mon->judged.interval_ns)), &mon->missed);
+	atomic64_add(kvmhb_missed(run_ns, READ_ONCE(mon->timing.interval_ns)), &mon->missed);
 	if (trace_beat_enabled())
-		trace_beat(mon->dev, beats, gap_ns, cpu, suspicion_milli(mon, gap_ns));
+		trace_beat(mon->dev, beats, gap_ns, cpu, suspicion_milli(mon, run_ns));
 	if (READ_ONCE(mon->restart_gaps)) {
 		/* This gap began before the rhythm that it ends in. */
 		memset(&mon->gaps, 0, sizeof(mon->gaps));
 		WRITE_ONCE(mon->restart_gaps, false);
-	} else if (state != KVMHB_UNRESPONSIVE) {
-		kvmhb_gaps_add(&mon->gaps, gap_ns);
+	} else if (state != KVMHB_UNRESPONSIVE && state != KVMHB_PAUSED) {
+		kvmhb_gaps_add(&mon->gaps, run_ns);
 	}
 
 	if (unlikely(READ_ONCE(mon->retuning))) {
@@ -233,8 +324,10 @@ void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word)
 		atomic64_set(&mon->last_beat_ns, ktime_get_ns());
 		mon->acked_seq = kvmhb_pulse_ack(mon->pulse);
 		WRITE_ONCE(mon->restart_gaps, true);
+		kvmhb_watch_restart(&mon->watch, mon->kvm, mon->pulse);
+		mon->due_ns = 0;
 	}
-	set_verdict(mon, new, atomic64_read(&mon->last_beat_ns));
+	change_verdict(mon, new);
 	judge(mon);
 unlock:
 	mutex_unlock(&mon->lock);
@@ -246,12 +339,13 @@ static void await_guest(struct kvmhb_monitor *mon)
 	lockdep_assert_held(&mon->lock);
 
 	kvmhb_pulse_reset(mon->pulse, &mon->config);
-	mon->judged = mon->config;
+	mon->timing = mon->config;
 	WRITE_ONCE(mon->retuning, false);
 	mon->lifecycle = KVM_HEARTBEAT_NONE;
 	atomic64_add(missing(mon), &mon->missed);
+	end_incarnation(mon);
 	atomic64_set(&mon->last_beat_ns, 0);
-	set_verdict(mon, (struct kvmhb_verdict) { KVMHB_WAITING, KVMHB_CAUSE_NONE }, 0);
+	change_verdict(mon, (struct kvmhb_verdict) { KVMHB_WAITING, KVMHB_CAUSE_NONE });
 	judge(mon);
 }
 
@@ -275,22 +369,33 @@ void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
  * @kvm: the VM, as valid; NULL without KVM
  * @vmm_pid: thread group of the VMM
  *
- * All counters begin anew. Context: process; takes @mon->lock.
+ * All counters begin anew.
+ *
+ * Return: 0 or -ENOMEM. Context: process; takes @mon->lock.
  */
-void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
-			  struct kvm *kvm, pid_t vmm_pid)
+int kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
+			 struct kvm *kvm, pid_t vmm_pid)
 {
+	int ret;
+
 	mutex_lock(&mon->lock);
+	kvmhb_watch_uninit(&mon->watch);	/* kept until now, to be read */
+	ret = kvmhb_watch_init(&mon->watch, pulse);
+	if (ret)
+		goto unlock;
 	mon->pulse = pulse;
 	mon->kvm = kvm;
 	mon->vmm_pid = vmm_pid;
+	mon->judged = (struct kvmhb_verdict) {};
 	mon->outages = 0;
 	mon->downtime_ns = 0;
 	atomic64_set(&mon->beats, 0);
 	atomic64_set(&mon->missed, 0);
 	WRITE_ONCE(mon->restart_gaps, true);
 	await_guest(mon);
+unlock:
 	mutex_unlock(&mon->lock);
+	return ret;
 }
 
 /**
@@ -304,12 +409,13 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 {
 	mutex_lock(&mon->lock);
 	atomic64_add(missing(mon), &mon->missed);
-	mon->judged = mon->config;
+	end_incarnation(mon);
+	mon->timing = mon->config;
 	WRITE_ONCE(mon->retuning, false);
 	mon->pulse = NULL;
 	mon->kvm = NULL;
 	mon->vmm_pid = 0;
-	set_verdict(mon, kvmhb_closed(&mon->verdict), atomic64_read(&mon->last_beat_ns));
+	change_verdict(mon, kvmhb_closed(&mon->verdict));
 	judge(mon);
 	mutex_unlock(&mon->lock);
 
@@ -336,7 +442,7 @@ static int configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 timeout_set
 	mon->config = new;
 	if (new.interval_ns != old.interval_ns)
 		WRITE_ONCE(mon->retuning, !!mon->pulse);
-	mon->judged = mon->retuning ? kvmhb_timing_patient(&mon->judged, &new) : new;
+	mon->timing = mon->retuning ? kvmhb_timing_patient(&mon->timing, &new) : new;
 	if (mon->pulse)
 		kvmhb_pulse_publish(mon->pulse, &new);
 	trace_config(mon->dev, &new, !timeout_set_ns);
@@ -409,29 +515,11 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 	};
 	if (!READ_ONCE(mon->restart_gaps))
 		readings->gaps = mon->gaps;
-	readings->suspicion_milli = suspicion_milli(mon, readings->last_beat_ns);
+	readings->suspicion_milli = suspicion_milli(mon, since_ns(excused_ns(mon, last_ns),
+								  readings->last_beat_ns));
 	if (mon->verdict.state == KVMHB_UNRESPONSIVE)
 		readings->downtime_ns += new_downtime_ns(mon, now_ns);
 	mutex_unlock(&mon->lock);
-}
-
-/**
- * kvmhb_monitor_vcpu - what is known of a vCPU of the guest now
- * @mon: the monitor
- * @nr: the vCPU's number, counted from 0
- * @evidence: where to store it
- *
- * Return: false if there is no such vCPU, or no KVM. Context: process; takes
- * @mon->lock.
- */
-bool kvmhb_monitor_vcpu(struct kvmhb_monitor *mon, unsigned int nr, struct kvmhb_vcpu *evidence)
-{
-	bool known;
-
-	mutex_lock(&mon->lock);
-	known = kvmhb_evidence_vcpu(mon->kvm, nr, evidence);
-	mutex_unlock(&mon->lock);
-	return known;
 }
 
 /**
@@ -455,7 +543,7 @@ int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 
 	mon->dev = dev;
 	mon->timeout_set_ns = timeout_ns;
-	mon->judged = mon->config;
+	mon->timing = mon->config;
 	mutex_init(&mon->lock);
 	INIT_WORK(&mon->work, judge_work);
 	hrtimer_setup(&mon->timer, deadline, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
@@ -472,18 +560,26 @@ int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
  */
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
 {
+	kvmhb_watch_uninit(&mon->watch);
 	mutex_destroy(&mon->lock);
 }
 
 /**
  * kvmhb_monitors_init - prepare what all monitors share
  *
- * Return: 0 or -ENOMEM. Context: process.
+ * Return: 0 or a negative errno. Context: process.
  */
 int kvmhb_monitors_init(void)
 {
+	int ret;
+
 	kvmhb_wq = alloc_workqueue("kvm_heartbeat", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
-	return kvmhb_wq ? 0 : -ENOMEM;
+	if (!kvmhb_wq)
+		return -ENOMEM;
+	ret = kvmhb_host_init();
+	if (ret)
+		destroy_workqueue(kvmhb_wq);
+	return ret;
 }
 
 /**
@@ -493,5 +589,6 @@ int kvmhb_monitors_init(void)
  */
 void kvmhb_monitors_exit(void)
 {
+	kvmhb_host_exit();
 	destroy_workqueue(kvmhb_wq);
 }

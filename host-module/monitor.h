@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The monitor of one guest: takes beats and the guest's words in, watches the
- * deadline, and reports each change of state. What KVM knows of the guest it only
- * passes on. Knows nothing of VFIO.
+ * The monitor of one guest: takes beats and the guest's words in, looks at the
+ * guest when it is time to, and reports each change of state. Knows nothing of
+ * VFIO.
  */
 #ifndef KVMHB_MONITOR_H
 #define KVMHB_MONITOR_H
@@ -15,11 +15,10 @@
 #include <linux/workqueue.h>
 
 #include "rules.h"
+#include "watch.h"
 
 struct device;
 struct kvm;
-struct kvmhb_pulse;
-struct kvmhb_vcpu;
 
 /**
  * struct kvmhb_monitor - the monitor of one guest
@@ -29,11 +28,11 @@ struct kvmhb_vcpu;
  *	time and again must not crowd out
  *
  * @lock: serialises whatever changes the state or the configuration, and with
- *	it the order of reports; protects all from here to @down_until_ns
+ *	it the order of reports; protects all from here to @due_ns
  * @verdict: state and cause; @verdict.state is also read without @lock
  * @config: what users set, with the timeout that follows from it
  * @timeout_set_ns: the explicit timeout, ns, or 0 while it follows the interval
- * @judged: what the guest is judged by: @config, or while @retuning something
+ * @timing: what the guest is judged by: @config, or while @retuning something
  *	more patient; read without @lock by beats
  * @retuning: the guest has not yet beaten by @config; read without @lock by
  *	beats
@@ -41,11 +40,18 @@ struct kvmhb_vcpu;
  * @kvm: the VM, for evidence; NULL while detached and without KVM
  * @vmm_pid: thread group of the VMM, 0 while detached
  * @lifecycle: the last word that the guest said and the monitor accepted
- * @silent_since_ns: in late and unresponsive: the last beat before, ns of
- *	CLOCK_MONOTONIC
+ * @silent_since_ns: in late, unresponsive and paused: the last beat before, ns
+ *	of CLOCK_MONOTONIC
  * @outages: how often the guest became unresponsive
  * @downtime_ns: how long it was, summed over the outages that ended, ns
  * @down_until_ns: end of the last of them, ns of CLOCK_MONOTONIC
+ * @watch: what was seen of the guest so far
+ * @stale: the CPUs last reported as stale
+ * @judged: what was last said of a guest that was armed
+ * @judged_silence_ns: by which silence, ns
+ * @judged_run_ns: and on the run clock, ns
+ * @crowd_excused: this silence was once excused because of the others'
+ * @due_ns: when @timer expires, ns of CLOCK_MONOTONIC; 0 if it is not armed
  *
  * @last_beat_ns: arrival of the last beat, or of the arming, ns of
  *	CLOCK_MONOTONIC; 0 before it
@@ -54,28 +60,28 @@ struct kvmhb_vcpu;
  * @gaps: statistics of the time between beats; outages are not among it
  * @restart_gaps: a new rhythm begins, with the next beat @gaps do too
  * @acked_seq: while @retuning: what the last beat acknowledged
- * @attention: the next beat has to wake @work, the guest is not alive
+ * @attention: the next beat has to wake @work, the guest is silent
+ * @excused_ns: of the silence that lasts, the time in which the guest could not
+ *	have beaten, as of the last look, ns
+ * @excused_since_ns: the beat that this silence began with
  *
- * @deadline_ns: the silence at which @timer looks up, ns; stable while @timer
- *	is armed
- * @timer: the deadline. Armed with @lock held and after hrtimer_cancel(), so
- *	never while its callback runs
- * @work: judges the guest, in process context
+ * @timer: when to look at the guest again. Armed with @lock held
+ * @work: looks, and judges, in process context
  *
- * A beat touches only the fields from @last_beat_ns to @attention. It takes no
- * lock and arms no timer: the timer, when it fires, looks at the last beat and
- * moves on by itself.
+ * A beat touches only the fields from @last_beat_ns to @excused_since_ns. It
+ * takes no lock and arms no timer. The timer fires when the guest would be late
+ * had it not beaten since the last look, once in one and a half intervals.
  */
 struct kvmhb_monitor {
 	struct device *dev;
 	struct ratelimit_state limit;
 	struct ratelimit_state outage_limit;
 
-	struct mutex lock;	/* of all from here to @down_until_ns */
+	struct mutex lock;	/* of all from here to @due_ns */
 	struct kvmhb_verdict verdict;
 	struct kvmhb_timing config;
 	u64 timeout_set_ns;
-	struct kvmhb_timing judged;
+	struct kvmhb_timing timing;
 	bool retuning;
 	struct kvmhb_pulse *pulse;
 	struct kvm *kvm;
@@ -85,6 +91,13 @@ struct kvmhb_monitor {
 	u64 outages;
 	u64 downtime_ns;
 	u64 down_until_ns;
+	struct kvmhb_watch watch;
+	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
+	struct kvmhb_verdict judged;
+	u64 judged_silence_ns;
+	u64 judged_run_ns;
+	bool crowd_excused;
+	u64 due_ns;
 
 	atomic64_t last_beat_ns;
 	atomic64_t beats;
@@ -93,8 +106,9 @@ struct kvmhb_monitor {
 	bool restart_gaps;
 	u32 acked_seq;
 	bool attention;
+	u64 excused_ns;
+	u64 excused_since_ns;
 
-	u64 deadline_ns;
 	struct hrtimer timer;
 	struct work_struct work;
 };
@@ -136,8 +150,8 @@ void kvmhb_monitors_exit(void);
 int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 		       u64 interval_ns, u64 timeout_ns);
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon);
-void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
-			  struct kvm *kvm, pid_t vmm_pid);
+int kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
+			 struct kvm *kvm, pid_t vmm_pid);
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon);
 void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu);
@@ -145,6 +159,5 @@ void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word);
 int kvmhb_monitor_set_interval(struct kvmhb_monitor *mon, u64 interval_ns);
 int kvmhb_monitor_set_timeout(struct kvmhb_monitor *mon, u64 timeout_ns);
 void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings);
-bool kvmhb_monitor_vcpu(struct kvmhb_monitor *mon, unsigned int nr, struct kvmhb_vcpu *evidence);
 
 #endif /* KVMHB_MONITOR_H */

@@ -8,8 +8,10 @@ static const char * const state_names[] = {
 	[KVMHB_DETACHED]	= "detached",
 	[KVMHB_WAITING]		= "waiting",
 	[KVMHB_ALIVE]		= "alive",
+	[KVMHB_DEGRADED]	= "degraded",
 	[KVMHB_LATE]		= "late",
 	[KVMHB_UNRESPONSIVE]	= "unresponsive",
+	[KVMHB_PAUSED]		= "paused",
 	[KVMHB_STOPPED]		= "stopped",
 	[KVMHB_PANICKED]	= "panicked",
 };
@@ -17,14 +19,27 @@ static const char * const state_names[] = {
 static_assert(ARRAY_SIZE(state_names) == KVMHB_NR_STATES);
 
 static const char * const cause_names[] = {
-	[KVMHB_CAUSE_NONE]	= "none",
-	[KVMHB_CAUSE_SHUTDOWN]	= "shutdown",
-	[KVMHB_CAUSE_REBOOT]	= "reboot",
-	[KVMHB_CAUSE_SUSPEND]	= "suspend",
-	[KVMHB_CAUSE_UNLOAD]	= "unload",
-	[KVMHB_CAUSE_PANIC]	= "panic",
-	[KVMHB_CAUSE_VMM_GONE]	= "vmm-gone",
-	[KVMHB_CAUSE_UNKNOWN]	= "unknown",
+	[KVMHB_CAUSE_NONE]		= "none",
+	[KVMHB_CAUSE_HUNG]		= "hung",
+	[KVMHB_CAUSE_HALTED]		= "halted",
+	[KVMHB_CAUSE_BEAT_LOST]		= "beat-lost",
+	[KVMHB_CAUSE_KVM_ERROR]		= "kvm-error",
+	[KVMHB_CAUSE_PARTIAL]		= "partial",
+	[KVMHB_CAUSE_SOFTLOCKUP]	= "softlockup",
+	[KVMHB_CAUSE_USERSPACE]		= "userspace",
+	[KVMHB_CAUSE_PAUSED]		= "paused",
+	[KVMHB_CAUSE_STARVED]		= "starved",
+	[KVMHB_CAUSE_VMM_STUCK]		= "vmm-stuck",
+	[KVMHB_CAUSE_HOST_BLOCKED]	= "host-blocked",
+	[KVMHB_CAUSE_HOST_DEGRADED]	= "host-degraded",
+	[KVMHB_CAUSE_SHUTDOWN]		= "shutdown",
+	[KVMHB_CAUSE_REBOOT]		= "reboot",
+	[KVMHB_CAUSE_SUSPEND]		= "suspend",
+	[KVMHB_CAUSE_UNLOAD]		= "unload",
+	[KVMHB_CAUSE_PANIC]		= "panic",
+	[KVMHB_CAUSE_TRIPLE_FAULT]	= "triple-fault",
+	[KVMHB_CAUSE_VMM_GONE]		= "vmm-gone",
+	[KVMHB_CAUSE_UNKNOWN]		= "unknown",
 };
 
 static_assert(ARRAY_SIZE(cause_names) == KVMHB_NR_CAUSES);

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <asm/barrier.h>
+#include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
+#include <linux/time64.h>
 #include <linux/vmalloc.h>
 
 #include "kvm_heartbeat.h"
 #include "pulse.h"
 #include "rules.h"
 
-/* A bound on what one VM can make the host allocate: 1022 slots. */
+/* A bound on what one VM can make the host allocate. */
 #define KVMHB_PULSE_MAX_SIZE	SZ_64K
+
+static_assert(sizeof(struct kvm_heartbeat_pulse_header) +
+	      KVMHB_PULSE_MAX_SLOTS * sizeof(struct kvm_heartbeat_slot) == KVMHB_PULSE_MAX_SIZE);
 
 /**
  * kvmhb_pulse_init - allocate a pulse page
@@ -34,8 +40,9 @@ int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus)
 		return -ENOMEM;
 
 	pulse->size = size;
-	pulse->nr_slots = (size - sizeof(struct kvm_heartbeat_pulse_header)) /
-			  sizeof(struct kvm_heartbeat_slot);
+	/* Of larger pages, if that is what the host has, not all is used. */
+	pulse->nr_slots = min_t(size_t, (size - sizeof(struct kvm_heartbeat_pulse_header)) /
+					sizeof(struct kvm_heartbeat_slot), KVMHB_PULSE_MAX_SLOTS);
 	pulse->config_seq = 0;
 	return 0;
 }
@@ -102,4 +109,44 @@ void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *tim
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse)
 {
 	return le32_to_cpu(READ_ONCE(pulse->header->config_ack));
+}
+
+/**
+ * kvmhb_pulse_slot - read a CPU's slot
+ * @pulse: the pulse page
+ * @nr: the CPU, below @pulse->nr_slots
+ *
+ * Return: what the guest wrote, each value read once; any of it may be a lie.
+ * Context: any.
+ */
+struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr)
+{
+	const struct kvm_heartbeat_slot *slot =
+		(const struct kvm_heartbeat_slot *)(pulse->header + 1) + nr;
+	struct kvmhb_slot seen;
+
+	seen.online = le32_to_cpu(READ_ONCE(slot->flags)) & KVM_HEARTBEAT_SLOT_ONLINE;
+	seen.pulses = le64_to_cpu(READ_ONCE(slot->pulses));
+	/* The age that belongs to the pulse, or a later one; pairs with the guest's barrier. */
+	smp_rmb();
+	seen.sched_age_ns = (u64)le32_to_cpu(READ_ONCE(slot->sched_age_ms)) * NSEC_PER_MSEC;
+	return seen;
+}
+
+/**
+ * kvmhb_pulse_user_stale - whether the guest's userspace lets its watchdog starve
+ * @pulse: the pulse page
+ *
+ * Return: what the guest says; false if nobody there has opened the watchdog.
+ * Context: any.
+ */
+bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse)
+{
+	u32 timeout_ms = le32_to_cpu(READ_ONCE(pulse->header->user_timeout_ms));
+	u32 age_ms;
+
+	/* The age that belongs to the timeout, or a later one; pairs with the guest's barrier. */
+	smp_rmb();
+	age_ms = le32_to_cpu(READ_ONCE(pulse->header->user_age_ms));
+	return timeout_ms && age_ms >= timeout_ms;
 }

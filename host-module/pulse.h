@@ -8,6 +8,8 @@
 struct kvm_heartbeat_pulse_header;
 struct kvmhb_timing;
 
+#define KVMHB_PULSE_MAX_SLOTS	1022	/* in 64 KiB */
+
 /**
  * struct kvmhb_pulse - one VM's pulse page
  * @header: the memory, of vmalloc_user(); the guest may write all of it at any
@@ -23,10 +25,24 @@ struct kvmhb_pulse {
 	u32 config_seq;
 };
 
+/**
+ * struct kvmhb_slot - what a CPU's slot said when it was read
+ * @pulses: any number; changes while the CPU takes timer interrupts
+ * @online: the guest says that this CPU pulses
+ * @sched_age_ns: how long the CPU pulsed but its scheduler did nothing, ns
+ */
+struct kvmhb_slot {
+	u64 pulses;
+	bool online;
+	u64 sched_age_ns;
+};
+
 int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus);
 void kvmhb_pulse_uninit(struct kvmhb_pulse *pulse);
 void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing);
 void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing);
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse);
+struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr);
+bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse);
 
 #endif /* KVMHB_PULSE_H */

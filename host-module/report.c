@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/bitmap.h>
 #include <linux/device.h>
 #include <linux/kobject.h>
 #include <linux/lockdep.h>
@@ -7,7 +8,6 @@
 #include <linux/sysfs.h>
 #include <linux/time64.h>
 
-#include "evidence.h"
 #include "monitor.h"
 #include "report.h"
 #include "trace.h"
@@ -41,12 +41,27 @@ static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 		dev_warn(mon->dev, "guest is %s, last heartbeat %s s ago (%s)\n",
 			 state, seconds(buf, last_beat_ns), cause);
 		break;
+	case KVMHB_DEGRADED:
+		if (bitmap_empty(mon->stale, KVMHB_PULSE_MAX_SLOTS))
+			dev_warn(mon->dev, "guest is %s (%s)\n", state, cause);
+		else
+			dev_warn(mon->dev, "guest is %s, stale CPUs %*pbl (%s)\n", state,
+				 KVMHB_PULSE_MAX_SLOTS, mon->stale, cause);
+		break;
 	case KVMHB_LATE:
+		if (mon->verdict.cause == KVMHB_CAUSE_NONE)
+			dev_notice(mon->dev, "guest is %s, last heartbeat %s s ago\n",
+				   state, seconds(buf, last_beat_ns));
+		else
+			dev_notice(mon->dev, "guest is %s, last heartbeat %s s ago (%s)\n",
+				   state, seconds(buf, last_beat_ns), cause);
+		break;
+	case KVMHB_PAUSED:
 		dev_notice(mon->dev, "guest is %s, last heartbeat %s s ago\n",
 			   state, seconds(buf, last_beat_ns));
 		break;
 	case KVMHB_ALIVE:
-		if (old == KVMHB_LATE || old == KVMHB_UNRESPONSIVE)
+		if (old == KVMHB_LATE || old == KVMHB_UNRESPONSIVE || old == KVMHB_PAUSED)
 			dev_notice(mon->dev, "guest is %s, gone %s s\n",
 				   state, seconds(buf, gone_ns));
 		else
@@ -74,20 +89,25 @@ static void announce_state(struct kvmhb_monitor *mon, enum kvmhb_state old)
 	kobject_uevent_env(&mon->dev->kobj, KOBJ_CHANGE, env);
 }
 
-/* What is known of each vCPU when its guest falls silent. Gathered only if somebody traces it. */
+/* What is known of each vCPU when its guest is judged by it. */
 static void trace_vcpus(struct kvmhb_monitor *mon)
 {
-	struct kvmhb_vcpu seen;
 	unsigned int nr;
 
 	if (!trace_evidence_enabled())
 		return;
-	for (nr = 0; kvmhb_evidence_vcpu(mon->kvm, nr, &seen); nr++)
-		trace_evidence(mon->dev, nr, &seen);
+	for (nr = 0; nr < mon->watch.nr_vcpus; nr++)
+		trace_evidence(mon->dev, nr, &mon->watch.vcpus[nr].judged);
+}
+
+static bool is_judgement(enum kvmhb_state state)
+{
+	return state == KVMHB_DEGRADED || state == KVMHB_LATE ||
+	       state == KVMHB_UNRESPONSIVE || state == KVMHB_PAUSED;
 }
 
 /**
- * kvmhb_report_state - report a change of state or cause everywhere
+ * kvmhb_report_state - report a change of state, cause or stale CPUs everywhere
  * @mon: the monitor, with the new state in it
  * @old: the state before
  * @last_beat_ns: time since the last beat, ns, 0 if there was none
@@ -105,9 +125,10 @@ void kvmhb_report_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 
 	lockdep_assert_held(&mon->lock);
 
-	if (mon->verdict.state == KVMHB_LATE || mon->verdict.state == KVMHB_UNRESPONSIVE)
+	if (is_judgement(mon->verdict.state))
 		trace_vcpus(mon);
-	trace_state(mon->dev, old, &mon->verdict, last_beat_ns);
+	trace_state(mon->dev, old, &mon->verdict, last_beat_ns,
+		    is_judgement(mon->verdict.state) ? mon->judged_run_ns : 0);
 	sysfs_notify(&mon->dev->kobj, "heartbeat", "state");
 	sysfs_notify(&mon->dev->kobj, "heartbeat", "cause");
 

@@ -73,37 +73,6 @@ u64 kvmhb_late_ns(const struct kvmhb_timing *timing)
 }
 
 /**
- * kvmhb_judge - what silence says of an armed guest
- * @timing: how often the guest has to beat
- * @state: the state so far, an armed one
- * @silence_ns: time since the last beat, ns
- * @deadline_ns: where to store the silence at which to look again, ns;
- *	%KVMHB_NO_DEADLINE if only a beat can change anything
- *
- * A guest is late before it is unresponsive, however long the silence: whoever
- * follows the transitions sees the same order each time. A caller that gets a
- * new state therefore asks again.
- *
- * Return: the new state. Context: any.
- */
-enum kvmhb_state kvmhb_judge(const struct kvmhb_timing *timing, enum kvmhb_state state,
-			     u64 silence_ns, u64 *deadline_ns)
-{
-	u64 late_ns = kvmhb_late_ns(timing);
-
-	if (silence_ns < late_ns) {
-		*deadline_ns = late_ns;
-		return KVMHB_ALIVE;
-	}
-	if (silence_ns < timing->timeout_ns || state == KVMHB_ALIVE) {
-		*deadline_ns = timing->timeout_ns;
-		return KVMHB_LATE;
-	}
-	*deadline_ns = KVMHB_NO_DEADLINE;
-	return KVMHB_UNRESPONSIVE;
-}
-
-/**
  * kvmhb_state_is_armed - whether beats count in a state
  * @state: the state
  *
@@ -111,7 +80,19 @@ enum kvmhb_state kvmhb_judge(const struct kvmhb_timing *timing, enum kvmhb_state
  */
 bool kvmhb_state_is_armed(enum kvmhb_state state)
 {
-	return state == KVMHB_ALIVE || state == KVMHB_LATE || state == KVMHB_UNRESPONSIVE;
+	return kvmhb_state_beats(state) || state == KVMHB_LATE ||
+	       state == KVMHB_UNRESPONSIVE || state == KVMHB_PAUSED;
+}
+
+/**
+ * kvmhb_state_beats - whether a guest beats as it should in a state
+ * @state: the state
+ *
+ * Return: true if the guest is not silent. Context: any.
+ */
+bool kvmhb_state_beats(enum kvmhb_state state)
+{
+	return state == KVMHB_ALIVE || state == KVMHB_DEGRADED;
 }
 
 /**

@@ -13,7 +13,7 @@
 /* An explicit timeout may be longer than any interval, but not without end. */
 #define KVMHB_TIMEOUT_MAX_NS	(24ULL * 3600 * 1000000000)	/* 24 h */
 
-/* What kvmhb_judge() asks for when no deadline lies ahead. */
+/* Instead of a time to look again, if only a beat can change anything. */
 #define KVMHB_NO_DEADLINE	U64_MAX
 
 /**
@@ -58,9 +58,8 @@ int kvmhb_timing_make(struct kvmhb_timing *timing, u64 interval_ns, u64 timeout_
 struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
 					 const struct kvmhb_timing *b);
 u64 kvmhb_late_ns(const struct kvmhb_timing *timing);
-enum kvmhb_state kvmhb_judge(const struct kvmhb_timing *timing, enum kvmhb_state state,
-			     u64 silence_ns, u64 *deadline_ns);
 bool kvmhb_state_is_armed(enum kvmhb_state state);
+bool kvmhb_state_beats(enum kvmhb_state state);
 bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word);
 struct kvmhb_verdict kvmhb_closed(const struct kvmhb_verdict *verdict);
 u64 kvmhb_missed(u64 gap_ns, u64 interval_ns);

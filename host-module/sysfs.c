@@ -6,7 +6,6 @@
 #include <linux/sysfs.h>
 
 #include "device.h"
-#include "evidence.h"
 #include "main.h"
 #include "monitor.h"
 
@@ -154,26 +153,49 @@ static ssize_t suspicion_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(suspicion);
 
+static ssize_t stale_vcpus_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct kvmhb_device *hb = dev_get_drvdata(dev);
+	struct kvmhb_monitor *mon = &hb->monitor;
+	ssize_t len;
+
+	mutex_lock(&mon->lock);
+	if (mon->verdict.state == KVMHB_DEGRADED)
+		len = sysfs_emit(buf, "%*pbl\n", KVMHB_PULSE_MAX_SLOTS, mon->stale);
+	else
+		len = sysfs_emit(buf, "\n");
+	mutex_unlock(&mon->lock);
+	return len;
+}
+static DEVICE_ATTR_RO(stale_vcpus);
+
 /* One line, with numbers of any length. */
-#define EVIDENCE_LEN	192
+#define EVIDENCE_LEN	256
 
 static ssize_t evidence_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct kvmhb_device *hb = dev_get_drvdata(dev);
-	struct kvmhb_vcpu seen;
+	struct kvmhb_monitor *mon = &hb->monitor;
 	unsigned int nr;
 	int len = 0;
 
-	for (nr = 0; kvmhb_monitor_vcpu(&hb->monitor, nr, &seen); nr++) {
-		if (len > PAGE_SIZE - EVIDENCE_LEN)
-			break;
+	mutex_lock(&mon->lock);
+	if (kvmhb_state_is_armed(mon->judged.state))
+		len = sysfs_emit(buf, "state=%s cause=%s silence_ns=%llu run_ns=%llu\n",
+				 kvmhb_state_name(mon->judged.state),
+				 kvmhb_cause_name(mon->judged.cause),
+				 mon->judged_silence_ns, mon->judged_run_ns);
+	for (nr = 0; len && nr < mon->watch.nr_vcpus && len <= PAGE_SIZE - EVIDENCE_LEN; nr++) {
+		const struct kvmhb_vcpu *seen = &mon->watch.vcpus[nr].judged;
+
 		len += sysfs_emit_at(buf, len, "vcpu=%u pid=%d task=%c running=%d halted=%d ",
-				     nr, seen.pid, seen.task, seen.running, seen.halted);
-		len += sysfs_emit_at(buf, len, "exits=%llu exec_ns=%llu ",
-				     seen.exits, seen.exec_ns);
-		len += sysfs_emit_at(buf, len, "run_delay_ns=%llu queued_ns=%llu\n",
-				     seen.run_delay_ns, seen.queued_ns);
+				     nr, seen->pid, seen->task, seen->running, seen->halted);
+		len += sysfs_emit_at(buf, len, "exit=%u exits=%llu irqs=%llu exec_ns=%llu ",
+				     seen->exit, seen->exits, seen->irqs, seen->exec_ns);
+		len += sysfs_emit_at(buf, len, "halted_ns=%llu run_delay_ns=%llu queued_ns=%llu\n",
+				     seen->halted_ns, seen->run_delay_ns, seen->queued_ns);
 	}
+	mutex_unlock(&mon->lock);
 	return len ?: -ENODATA;
 }
 static DEVICE_ATTR_RO(evidence);
@@ -195,6 +217,7 @@ static struct attribute *attrs[] = {
 	&dev_attr_jitter_ns.attr,
 	&dev_attr_suspicion.attr,
 	&dev_attr_evidence.attr,
+	&dev_attr_stale_vcpus.attr,
 	NULL,
 };
 

@@ -46,14 +46,15 @@ TRACE_EVENT(beat,
 
 TRACE_EVENT(state,
 	TP_PROTO(const struct device *dev, enum kvmhb_state old,
-		 const struct kvmhb_verdict *new, u64 last_beat_ns),
-	TP_ARGS(dev, old, new, last_beat_ns),
+		 const struct kvmhb_verdict *new, u64 last_beat_ns, u64 run_ns),
+	TP_ARGS(dev, old, new, last_beat_ns, run_ns),
 	TP_STRUCT__entry(
 		__array(char, vm, UUID_STRING_LEN + 1)
 		__array(char, old, KVMHB_TRACE_WORD)
 		__array(char, new, KVMHB_TRACE_WORD)
 		__array(char, cause, KVMHB_TRACE_WORD)
 		__field(u64, last_beat_ns)
+		__field(u64, run_ns)
 	),
 	TP_fast_assign(
 		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
@@ -61,10 +62,11 @@ TRACE_EVENT(state,
 		strscpy(__entry->new, kvmhb_state_name(new->state), KVMHB_TRACE_WORD);
 		strscpy(__entry->cause, kvmhb_cause_name(new->cause), KVMHB_TRACE_WORD);
 		__entry->last_beat_ns = last_beat_ns;
+		__entry->run_ns = run_ns;
 	),
-	TP_printk("vm=%s old=%s new=%s cause=%s last_beat_ns=%llu",
+	TP_printk("vm=%s old=%s new=%s cause=%s last_beat_ns=%llu run_ns=%llu",
 		  __entry->vm, __entry->old, __entry->new, __entry->cause,
-		  __entry->last_beat_ns)
+		  __entry->last_beat_ns, __entry->run_ns)
 );
 
 TRACE_EVENT(evidence,
@@ -77,8 +79,11 @@ TRACE_EVENT(evidence,
 		__field(char, task)
 		__field(bool, running)
 		__field(bool, halted)
+		__field(u32, exit)
 		__field(u64, exits)
+		__field(u64, irqs)
 		__field(u64, exec_ns)
+		__field(u64, halted_ns)
 		__field(u64, run_delay_ns)
 		__field(u64, queued_ns)
 	),
@@ -89,15 +94,19 @@ TRACE_EVENT(evidence,
 		__entry->task = seen->task;
 		__entry->running = seen->running;
 		__entry->halted = seen->halted;
+		__entry->exit = seen->exit;
 		__entry->exits = seen->exits;
+		__entry->irqs = seen->irqs;
 		__entry->exec_ns = seen->exec_ns;
+		__entry->halted_ns = seen->halted_ns;
 		__entry->run_delay_ns = seen->run_delay_ns;
 		__entry->queued_ns = seen->queued_ns;
 	),
-	TP_printk("vm=%s vcpu=%u pid=%d task=%c running=%d halted=%d exits=%llu exec_ns=%llu run_delay_ns=%llu queued_ns=%llu",
+	TP_printk("vm=%s vcpu=%u pid=%d task=%c running=%d halted=%d exit=%u exits=%llu irqs=%llu exec_ns=%llu halted_ns=%llu run_delay_ns=%llu queued_ns=%llu",
 		  __entry->vm, __entry->vcpu, __entry->pid, __entry->task,
-		  __entry->running, __entry->halted, __entry->exits,
-		  __entry->exec_ns, __entry->run_delay_ns, __entry->queued_ns)
+		  __entry->running, __entry->halted, __entry->exit, __entry->exits,
+		  __entry->irqs, __entry->exec_ns, __entry->halted_ns,
+		  __entry->run_delay_ns, __entry->queued_ns)
 );
 
 TRACE_EVENT(config,

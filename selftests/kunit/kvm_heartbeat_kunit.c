@@ -4,13 +4,21 @@
  * device. The tested files are included, as they export nothing.
  */
 #include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/kvm.h>
 #include <linux/module.h>
+#include <linux/suspend.h>
 
 #include "config_space.c"
+#include "evidence.c"
+#include "host.c"
 #include "names.c"
 #include "pulse.c"
 #include "rules.c"
+#include "runclock.c"
 #include "suspicion.c"
+#include "verdict.c"
+#include "watch.c"
 
 #include "kvm_heartbeat.h"
 
@@ -88,41 +96,6 @@ static void late_is_between(struct kunit *test)
 				    "row %d", i);
 }
 
-static void judge_rows(struct kunit *test)
-{
-	const struct kvmhb_timing t = { 2 * SEC, 4 * SEC };
-	static const struct {
-		enum kvmhb_state old;
-		u64 silence_ns;
-		enum kvmhb_state new;
-		u64 deadline_ns;
-	} rows[] = {
-		{ KVMHB_ALIVE, 0, KVMHB_ALIVE, 3 * SEC },
-		{ KVMHB_ALIVE, 3 * SEC - 1, KVMHB_ALIVE, 3 * SEC },
-		{ KVMHB_ALIVE, 3 * SEC, KVMHB_LATE, 4 * SEC },
-		/* However long the silence, late comes first. */
-		{ KVMHB_ALIVE, 4 * SEC, KVMHB_LATE, 4 * SEC },
-		{ KVMHB_ALIVE, HOUR, KVMHB_LATE, 4 * SEC },
-		{ KVMHB_LATE, 0, KVMHB_ALIVE, 3 * SEC },
-		{ KVMHB_LATE, 4 * SEC - 1, KVMHB_LATE, 4 * SEC },
-		{ KVMHB_LATE, 4 * SEC, KVMHB_UNRESPONSIVE, KVMHB_NO_DEADLINE },
-		{ KVMHB_UNRESPONSIVE, HOUR, KVMHB_UNRESPONSIVE, KVMHB_NO_DEADLINE },
-		{ KVMHB_UNRESPONSIVE, 1, KVMHB_ALIVE, 3 * SEC },
-		/* The timeout was raised in the middle of an outage. */
-		{ KVMHB_UNRESPONSIVE, 3500 * MS, KVMHB_LATE, 4 * SEC },
-	};
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		u64 deadline_ns = 0;
-
-		KUNIT_EXPECT_EQ_MSG(test, kvmhb_judge(&t, rows[i].old, rows[i].silence_ns,
-						      &deadline_ns),
-				    rows[i].new, "row %d", i);
-		KUNIT_EXPECT_EQ_MSG(test, deadline_ns, rows[i].deadline_ns, "row %d", i);
-	}
-}
-
 static void lifecycle_words(struct kunit *test)
 {
 	static const struct {
@@ -172,11 +145,14 @@ static void closed_keeps_what_was_said(struct kunit *test)
 	} rows[] = {
 		{ { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
 		{ { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
+		{ { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, KVMHB_CAUSE_VMM_GONE },
+		{ { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, KVMHB_CAUSE_VMM_GONE },
 		{ { KVMHB_LATE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
 		{ { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, KVMHB_CAUSE_VMM_GONE },
 		{ { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN }, KVMHB_CAUSE_SHUTDOWN },
 		{ { KVMHB_STOPPED, KVMHB_CAUSE_UNLOAD }, KVMHB_CAUSE_UNLOAD },
 		{ { KVMHB_PANICKED, KVMHB_CAUSE_PANIC }, KVMHB_CAUSE_PANIC },
+		{ { KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT }, KVMHB_CAUSE_TRIPLE_FAULT },
 	};
 	int i;
 
@@ -192,10 +168,15 @@ static void armed_states(struct kunit *test)
 {
 	int state;
 
-	for (state = 0; state < KVMHB_NR_STATES; state++)
+	for (state = 0; state < KVMHB_NR_STATES; state++) {
+		bool beats = state == KVMHB_ALIVE || state == KVMHB_DEGRADED;
+
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_state_beats(state), beats, "state %d", state);
 		KUNIT_EXPECT_EQ_MSG(test, kvmhb_state_is_armed(state),
-				    state == KVMHB_ALIVE || state == KVMHB_LATE ||
-				    state == KVMHB_UNRESPONSIVE, "state %d", state);
+				    beats || state == KVMHB_LATE ||
+				    state == KVMHB_UNRESPONSIVE || state == KVMHB_PAUSED,
+				    "state %d", state);
+	}
 }
 
 static void missed_beats(struct kunit *test)
@@ -316,10 +297,14 @@ static void suspicion_of_a_guest(struct kunit *test)
 static void names_are_the_documented_words(struct kunit *test)
 {
 	static const char * const states[] = {
-		"detached", "waiting", "alive", "late", "unresponsive", "stopped", "panicked",
+		"detached", "waiting", "alive", "degraded", "late", "unresponsive", "paused",
+		"stopped", "panicked",
 	};
 	static const char * const causes[] = {
-		"none", "shutdown", "reboot", "suspend", "unload", "panic", "vmm-gone", "unknown",
+		"none", "hung", "halted", "beat-lost", "kvm-error", "partial", "softlockup",
+		"userspace", "paused", "starved", "vmm-stuck", "host-blocked", "host-degraded",
+		"shutdown", "reboot", "suspend", "unload", "panic", "triple-fault", "vmm-gone",
+		"unknown",
 	};
 	int i;
 
@@ -390,6 +375,970 @@ static void pulse_page(struct kunit *test)
 	kvmhb_pulse_uninit(&pulse);
 }
 
+static struct kvm_heartbeat_slot *slots_of(const struct kvmhb_pulse *pulse)
+{
+	return (struct kvm_heartbeat_slot *)(pulse->header + 1);
+}
+
+static void pulse_slots(struct kunit *test)
+{
+	static const struct {
+		u32 flags;
+		bool online;
+	} rows[] = {
+		{ 0, false },
+		{ KVM_HEARTBEAT_SLOT_ONLINE, true },
+		{ ~KVM_HEARTBEAT_SLOT_ONLINE, false },
+		{ U32_MAX, true },
+	};
+	struct kvm_heartbeat_slot *last;
+	struct kvmhb_pulse pulse;
+	struct kvmhb_slot seen;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, 63), 0);
+	last = slots_of(&pulse) + pulse.nr_slots - 1;
+	KUNIT_EXPECT_PTR_EQ(test, (u8 *)(last + 1), (u8 *)pulse.header + pulse.size);
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		last->flags = cpu_to_le32(rows[i].flags);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_slot(&pulse, 125).online, rows[i].online,
+				    "row %d", i);
+	}
+	last->pulses = cpu_to_le64(0x0123456789abcdefULL);
+	last->sched_age_ms = cpu_to_le32(1500);
+	seen = kvmhb_pulse_slot(&pulse, 125);
+	KUNIT_EXPECT_EQ(test, seen.pulses, 0x0123456789abcdefULL);
+	KUNIT_EXPECT_EQ(test, seen.sched_age_ns, 1500 * MS);
+	last->sched_age_ms = cpu_to_le32(U32_MAX);
+	KUNIT_EXPECT_EQ(test, kvmhb_pulse_slot(&pulse, 125).sched_age_ns, U32_MAX * MS);
+
+	/* Its neighbour is another's. */
+	seen = kvmhb_pulse_slot(&pulse, 124);
+	KUNIT_EXPECT_FALSE(test, seen.online);
+	KUNIT_EXPECT_EQ(test, seen.pulses, 0);
+	KUNIT_EXPECT_EQ(test, seen.sched_age_ns, 0);
+	kvmhb_pulse_uninit(&pulse);
+}
+
+static void pulse_userspace(struct kunit *test)
+{
+	static const struct {
+		u32 timeout_ms, age_ms;
+		bool stale;
+	} rows[] = {
+		{ 0, 0, false },
+		{ 0, U32_MAX, false },	/* nobody has opened the watchdog */
+		{ 1000, 0, false },
+		{ 1000, 999, false },
+		{ 1000, 1000, true },
+		{ 1000, U32_MAX, true },
+		{ U32_MAX, U32_MAX - 1, false },
+		{ U32_MAX, U32_MAX, true },
+	};
+	struct kvmhb_pulse pulse;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, 1), 0);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		pulse.header->user_timeout_ms = cpu_to_le32(rows[i].timeout_ms);
+		pulse.header->user_age_ms = cpu_to_le32(rows[i].age_ms);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_user_stale(&pulse), rows[i].stale,
+				    "row %d", i);
+	}
+	kvmhb_pulse_uninit(&pulse);
+}
+
+/* What the scheduler and KVM counted of a second that a vCPU was in KVM_RUN. */
+static void run_clock_sums(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		s64 exec_ms, halted_ms, run_delay_ms, queued_ms;
+		u64 waited_ms, denied_ms;
+	} rows[] = {
+		{ "spins", 1000, 0, 0, 0, 0, 0 },
+		{ "halted", 0, 1000, 0, 0, 0, 0 },
+		{ "works and halts", 400, 600, 0, 0, 0, 0 },
+		{ "starved", 50, 0, 950, 0, 950, 950 },
+		{ "still starved", 50, 0, 0, 950, 950, 950 },
+		{ "starved, and waits again", 50, 0, 550, 400, 950, 950 },
+		{ "its wait has ended", 500, 0, 1500, -1000, 500, 500 },
+		{ "woken from its halt, but it waits", 0, 1000, 0, 400, 400, 400 },
+		{ "stopped, or asleep in the host", 0, 0, 0, 0, 0, 1000 },
+		{ "blocked for a while", 700, 0, 0, 0, 0, 300 },
+		{ "the CPU time goes back", -5, 0, 0, 0, 0, 1000 },
+		{ "the halted time goes back", 1000, -5, 0, 0, 0, 0 },
+		{ "the wait goes back", 1000, 0, -5, 0, 0, 0 },
+		{ "ran for longer than that", 1700, 0, 0, 0, 0, 0 },
+		{ "waited for longer than that", 0, 0, 1700, 0, 1700, 1000 },
+	};
+	const struct kvmhb_vcpu then = {
+		.pid = 7, .task = 'R', .running = true, .exec_ns = 10 * SEC,
+		.halted_ns = 10 * SEC, .run_delay_ns = 10 * SEC, .queued_ns = SEC,
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct kvmhb_vcpu now = then;
+
+		now.exec_ns += rows[i].exec_ms * (s64)MS;
+		now.halted_ns += rows[i].halted_ms * (s64)MS;
+		now.run_delay_ns += rows[i].run_delay_ms * (s64)MS;
+		now.queued_ns += rows[i].queued_ms * (s64)MS;
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_waited_ns(&then, &now), rows[i].waited_ms * MS,
+				    "%s", rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_denied_ns(&then, &now, SEC),
+				    rows[i].denied_ms * MS, "%s", rows[i].what);
+	}
+	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&then, &then, 0), 0);
+}
+
+/* Where a vCPU was, in a second through all of which its thread executed. */
+static void run_clock_places(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		struct kvmhb_vcpu then, now;
+		u64 denied_ms;
+	} rows[] = {
+		{ "in KVM_RUN", { .pid = 7, .running = true }, { .pid = 7, .running = true }, 0 },
+		{ "outside", { .pid = 7 }, { .pid = 7 }, 1000 },
+		{ "outside, but it came and went", { .pid = 7 }, { .pid = 7, .exits = 1 }, 0 },
+		{ "it left", { .pid = 7, .running = true }, { .pid = 7 }, 0 },
+		{ "it came", { .pid = 7 }, { .pid = 7, .running = true }, 0 },
+		{ "halted by the VMM", { .pid = 7 }, { .pid = 7, .halted = true }, 0 },
+		{ "another thread", { .pid = 7, .running = true }, { .pid = 8, .running = true },
+		  1000 },
+		{ "its first thread", {}, { .pid = 7, .running = true }, 1000 },
+		{ "its thread has ended", { .pid = 7, .running = true }, {}, 0 },
+		{ "no thread yet", {}, {}, 0 },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct kvmhb_vcpu now = rows[i].now;
+
+		now.exec_ns = rows[i].then.exec_ns + SEC;
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_denied_ns(&rows[i].then, &now, SEC),
+				    rows[i].denied_ms * MS, "%s", rows[i].what);
+	}
+}
+
+/* Where a vCPU is: executing or about to, at the VMM, or halted by KVM or by the VMM. */
+enum place { RUN, OUT, HALT, VMM_HALT };
+
+static struct kvmhb_vcpu vcpu_at(enum place place)
+{
+	return (struct kvmhb_vcpu) {
+		.pid = 7,
+		.task = place == RUN ? 'R' : 'S',
+		.running = place == RUN || place == HALT,
+		.halted = place == HALT || place == VMM_HALT,
+		.exec_ns = 10 * SEC,
+	};
+}
+
+/* In the order in which what applies first is returned. */
+static void doing_rows(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		enum place first, then, now;
+		char task;	/* if it is not what the place implies */
+		u32 exit;
+		/* What changed in the second from first to now, or from first to then. */
+		u64 exits, irqs, exec_ms;
+		bool before;
+		enum kvmhb_doing doing;
+	} rows[] = {
+		{ "triple fault", RUN, OUT, OUT, .exit = KVM_EXIT_SHUTDOWN,
+		  .doing = KVMHB_SHUT_DOWN },
+		{ "triple fault, just so", RUN, RUN, OUT, .exit = KVM_EXIT_SHUTDOWN,
+		  .doing = KVMHB_SHUT_DOWN },
+		{ "triple fault, and stopped", RUN, OUT, OUT, 'T', KVM_EXIT_SHUTDOWN,
+		  .doing = KVMHB_SHUT_DOWN },
+		{ "triple fault, and the VMM is gone", RUN, OUT, OUT, '-', KVM_EXIT_SHUTDOWN,
+		  .doing = KVMHB_SHUT_DOWN },
+		{ "a word of old", RUN, RUN, RUN, .exit = KVM_EXIT_SHUTDOWN, .exec_ms = 900,
+		  .doing = KVMHB_SPINNING },
+
+		{ "KVM fails", RUN, OUT, OUT, .exit = KVM_EXIT_INTERNAL_ERROR,
+		  .doing = KVMHB_FAILED },
+		{ "no entry", RUN, RUN, OUT, .exit = KVM_EXIT_FAIL_ENTRY, .doing = KVMHB_FAILED },
+		{ "no entry, and stopped", RUN, OUT, OUT, 't', KVM_EXIT_FAIL_ENTRY,
+		  .doing = KVMHB_FAILED },
+		{ "failed once", RUN, RUN, RUN, .exit = KVM_EXIT_INTERNAL_ERROR, .exec_ms = 900,
+		  .doing = KVMHB_SPINNING },
+		{ "no entry once", HALT, HALT, HALT, .exit = KVM_EXIT_FAIL_ENTRY,
+		  .doing = KVMHB_HALTING },
+
+		{ "no thread", OUT, OUT, OUT, '-', .doing = KVMHB_ABSENT },
+		{ "a zombie", RUN, RUN, RUN, 'Z', .doing = KVMHB_ABSENT },
+		{ "dying", RUN, RUN, OUT, 'X', .doing = KVMHB_ABSENT },
+
+		{ "signal", RUN, RUN, RUN, 'T', .doing = KVMHB_STOPPED_BY_HOST },
+		{ "debugger", RUN, RUN, RUN, 't', .doing = KVMHB_STOPPED_BY_HOST },
+		{ "freezer", HALT, HALT, HALT, 'F', .irqs = 1, .doing = KVMHB_STOPPED_BY_HOST },
+		{ "signal at the VMM", RUN, OUT, OUT, 'T', KVM_EXIT_IO,
+		  .doing = KVMHB_STOPPED_BY_HOST },
+
+		{ "left", RUN, RUN, OUT, .doing = KVMHB_LEAVING },
+		{ "left for I/O", RUN, RUN, OUT, .exit = KVM_EXIT_IO, .doing = KVMHB_LEAVING },
+		{ "left a halt", HALT, HALT, OUT, .irqs = 1, .doing = KVMHB_LEAVING },
+		{ "left a halt of the VMM", VMM_HALT, VMM_HALT, OUT, .doing = KVMHB_LEAVING },
+		{ "asked to leave, and back in time", RUN, OUT, RUN, .exit = KVM_EXIT_IO,
+		  .exec_ms = 900, .doing = KVMHB_SPINNING },
+
+		{ "asks the VMM", RUN, OUT, OUT, .exit = KVM_EXIT_MMIO, .doing = KVMHB_IN_VMM },
+		{ "asks, and the VMM works", RUN, OUT, OUT, 'R', KVM_EXIT_IO, .exec_ms = 900,
+		  .doing = KVMHB_IN_VMM },
+		{ "kept by the VMM", RUN, OUT, OUT, .exit = KVM_EXIT_INTR, .doing = KVMHB_AWAY },
+		{ "kept after some life", RUN, OUT, OUT, .exit = KVM_EXIT_INTR, .exits = 9,
+		  .irqs = 9, .exec_ms = 900, .before = true, .doing = KVMHB_AWAY },
+		{ "comes and goes", OUT, OUT, OUT, .exit = KVM_EXIT_IO, .exits = 1,
+		  .doing = KVMHB_UNCLEAR },
+		{ "comes and goes, and spins", OUT, OUT, OUT, .exit = KVM_EXIT_IO, .exits = 1,
+		  .exec_ms = 900, .doing = KVMHB_SPINNING },
+
+		{ "waits for memory", RUN, RUN, RUN, 'D', .doing = KVMHB_BLOCKED },
+		{ "waits for userfaultfd", RUN, RUN, RUN, 'S', .irqs = 1, .doing = KVMHB_BLOCKED },
+		{ "waits after it ran", RUN, RUN, RUN, 'D', .exec_ms = 900, .before = true,
+		  .doing = KVMHB_BLOCKED },
+		{ "waits now and then", RUN, RUN, RUN, 'D', .exec_ms = 900,
+		  .doing = KVMHB_SPINNING },
+		{ "waits for a CPU", RUN, RUN, RUN, .doing = KVMHB_UNCLEAR },
+
+		{ "takes interrupts", RUN, RUN, RUN, .irqs = 1, .exec_ms = 900,
+		  .doing = KVMHB_LIVING },
+		{ "halted, with interrupts", HALT, HALT, HALT, .irqs = 1, .doing = KVMHB_LIVING },
+		{ "halted anew", HALT, HALT, HALT, .exits = 1, .doing = KVMHB_LIVING },
+		{ "halted since", RUN, HALT, HALT, .exits = 1, .before = true,
+		  .doing = KVMHB_LIVING },
+		{ "exits alone", RUN, RUN, RUN, .exits = 20000, .exec_ms = 900,
+		  .doing = KVMHB_SPINNING },
+
+		{ "halted", HALT, HALT, HALT, .doing = KVMHB_HALTING },
+		{ "halted by the VMM", VMM_HALT, VMM_HALT, VMM_HALT, .exit = KVM_EXIT_HLT,
+		  .doing = KVMHB_HALTING },
+		{ "halted now", RUN, HALT, HALT, .doing = KVMHB_UNCLEAR },
+		{ "halted once", HALT, RUN, RUN, .doing = KVMHB_UNCLEAR },
+
+		{ "spins", RUN, RUN, RUN, .exec_ms = 501, .doing = KVMHB_SPINNING },
+		{ "half of it", RUN, RUN, RUN, .exec_ms = 500, .doing = KVMHB_UNCLEAR },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct kvmhb_vcpu first = vcpu_at(rows[i].first);
+		struct kvmhb_vcpu then = vcpu_at(rows[i].then);
+		struct kvmhb_vcpu now = vcpu_at(rows[i].now);
+
+		if (rows[i].task)
+			now.task = rows[i].task;
+		if (now.task == '-')
+			now.pid = 0;
+		now.exit = rows[i].exit;
+		now.exits += rows[i].exits;
+		now.irqs += rows[i].irqs;
+		now.exec_ns += rows[i].exec_ms * MS;
+		if (rows[i].before) {
+			then.exits = now.exits;
+			then.irqs = now.irqs;
+			then.exec_ns = now.exec_ns;
+		}
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_doing(&first, &then, &now, SEC), rows[i].doing,
+				    "%s", rows[i].what);
+	}
+}
+
+/*
+ * All different: late after 5200 ms, unresponsive after 6400 ms, half of which is
+ * 3200 ms; a slot that lives has moved after 6000 ms. The host is late after 640 ms,
+ * and does not look twice within 100 ms.
+ */
+static const struct kvmhb_timing rule_timing = { 4000 * MS, 6400 * MS };
+
+#define NEVER U64_MAX
+
+struct rule_row {
+	const char *what;
+	struct kvmhb_verdict so_far;
+	u64 silence_ms, denied_ms;
+	struct kvmhb_case c;	/* what else there is to it; the window is the silence */
+	struct kvmhb_verdict verdict;
+	u64 look_ms;
+};
+
+static struct kvmhb_case rule_case(const struct rule_row *row)
+{
+	struct kvmhb_case c = row->c;
+	int doing;
+
+	c.timing = rule_timing;
+	c.so_far = row->so_far;
+	c.silence_ns = row->silence_ms * MS;
+	c.denied_ns = row->denied_ms * MS;
+	c.run_ns = c.silence_ns - c.denied_ns;
+	c.window_ns = c.window_ns ?: c.silence_ns;
+	c.stale_in_ns = c.stale_in_ns ?: U64_MAX;
+	for (doing = 0; doing < KVMHB_NR_DOINGS; doing++)
+		c.nr_vcpus += c.vcpus[doing];
+	return c;
+}
+
+static void expect_rulings(struct kunit *test, const struct rule_row *rows, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct kvmhb_case c = rule_case(&rows[i]);
+		struct kvmhb_ruling ruling = kvmhb_rule(&c);
+		u64 look_ns = rows[i].look_ms == NEVER ? KVMHB_NO_DEADLINE : rows[i].look_ms * MS;
+
+		KUNIT_EXPECT_STREQ_MSG(test, kvmhb_state_name(ruling.verdict.state),
+				       kvmhb_state_name(rows[i].verdict.state),
+				       "%s", rows[i].what);
+		KUNIT_EXPECT_STREQ_MSG(test, kvmhb_cause_name(ruling.verdict.cause),
+				       kvmhb_cause_name(rows[i].verdict.cause),
+				       "%s", rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, ruling.look_in_ns, look_ns, "%s", rows[i].what);
+	}
+}
+
+static void rules_of_a_guest_that_beats(struct kunit *test)
+{
+	static const struct rule_row rows[] = {
+		{ "it beats", { KVMHB_ALIVE }, 0, 0, {}, { KVMHB_ALIVE }, 5200 },
+		{ "just in time", { KVMHB_ALIVE }, 5199, 0, {}, { KVMHB_ALIVE }, 100 },
+		{ "a CPU is stale soon", { KVMHB_ALIVE }, 1000, 0, { .stale_in_ns = 700 * MS },
+		  { KVMHB_ALIVE }, 700 },
+		{ "at once", { KVMHB_ALIVE }, 1000, 0, { .stale_in_ns = 1 },
+		  { KVMHB_ALIVE }, 100 },
+		{ "not before it is late", { KVMHB_ALIVE }, 1000, 0, { .stale_in_ns = HOUR },
+		  { KVMHB_ALIVE }, 4200 },
+		{ "a host in trouble accuses nobody", { KVMHB_ALIVE }, 1000, 1000,
+		  { .host_late = true, .crowd = true, .dead = true, .vcpus[KVMHB_AWAY] = 1 },
+		  { KVMHB_ALIVE }, 4200 },
+
+		{ "late, and it beats", { KVMHB_LATE }, 1000, 0, { .beaten = true },
+		  { KVMHB_ALIVE }, 4200 },
+		{ "unresponsive, and it beats", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 0, 0,
+		  { .beaten = true }, { KVMHB_ALIVE }, 5200 },
+		{ "paused, and it beats", { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 0, 0,
+		  { .beaten = true }, { KVMHB_ALIVE }, 5200 },
+		{ "it beat once, long ago", { KVMHB_LATE }, 90000, 0, { .beaten = true },
+		  { KVMHB_ALIVE }, 100 },
+		{ "the interval was raised", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 5000, 0,
+		  {}, { KVMHB_ALIVE }, 200 },
+
+		/* Row 10. The lowest stale layer names the fault. */
+		{ "CPU", { KVMHB_ALIVE }, 0, 0, { .partial = true },
+		  { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 5200 },
+		{ "scheduler", { KVMHB_ALIVE }, 0, 0, { .softlockup = true },
+		  { KVMHB_DEGRADED, KVMHB_CAUSE_SOFTLOCKUP }, 5200 },
+		{ "userspace", { KVMHB_ALIVE }, 0, 0, { .userspace = true },
+		  { KVMHB_DEGRADED, KVMHB_CAUSE_USERSPACE }, 5200 },
+		{ "all", { KVMHB_ALIVE }, 0, 0,
+		  { .partial = true, .softlockup = true, .userspace = true },
+		  { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 5200 },
+		{ "the upper two", { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 0, 0,
+		  { .softlockup = true, .userspace = true },
+		  { KVMHB_DEGRADED, KVMHB_CAUSE_SOFTLOCKUP }, 5200 },
+		{ "well again", { KVMHB_DEGRADED, KVMHB_CAUSE_USERSPACE }, 0, 0, {},
+		  { KVMHB_ALIVE }, 5200 },
+		{ "back, but not all of it", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 0, 0,
+		  { .beaten = true, .partial = true },
+		  { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 5200 },
+	};
+
+	expect_rulings(test, rows, ARRAY_SIZE(rows));
+}
+
+static void rules_of_silence(struct kunit *test)
+{
+	static const struct rule_row rows[] = {
+		{ "late", { KVMHB_ALIVE }, 5200, 0, {}, { KVMHB_LATE }, 1200 },
+		{ "late while degraded", { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 5200, 0,
+		  { .partial = true }, { KVMHB_LATE }, 1200 },
+		{ "silent for as long, but it was denied some", { KVMHB_ALIVE }, 5200, 1, {},
+		  { KVMHB_ALIVE }, 100 },
+		{ "more of it", { KVMHB_ALIVE }, 5200, 2000, {}, { KVMHB_ALIVE }, 2000 },
+		{ "all of it", { KVMHB_ALIVE }, 5200, 5200, {}, { KVMHB_ALIVE }, 4000 },
+		{ "late is late", { KVMHB_LATE }, 6400, 1500, {}, { KVMHB_LATE }, 300 },
+		{ "nearly too much", { KVMHB_LATE }, 6399, 0, {}, { KVMHB_LATE }, 100 },
+
+		/* However long the silence, late comes first. */
+		{ "not yet late", { KVMHB_ALIVE }, 90000, 0, { .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_LATE }, 100 },
+		{ "nor while degraded", { KVMHB_DEGRADED, KVMHB_CAUSE_SOFTLOCKUP }, 90000, 0,
+		  { .vcpus[KVMHB_HALTING] = 1 }, { KVMHB_LATE }, 100 },
+		{ "nor when paused", { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 90000, 0,
+		  { .vcpus[KVMHB_SPINNING] = 1 }, { KVMHB_LATE }, 100 },
+
+		/* Row 11. */
+		{ "halted", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_HALTING] = 2 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
+		{ "the one there is has halted", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_HALTING] = 1, .vcpus[KVMHB_ABSENT] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
+
+		/* Row 12, for which a CPU that lives must have had its time. */
+		{ "interrupts", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_LIVING] = 1, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, NEVER },
+		{ "interrupts, too short to tell", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_LIVING] = 1, .window_ns = 5500 * MS }, { KVMHB_LATE }, 500 },
+		{ "much too short", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_LIVING] = 1, .window_ns = 1 * MS }, { KVMHB_LATE }, 4000 },
+		{ "a slot moves", { KVMHB_LATE }, 6400, 0,
+		  { .pulsing = true, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_BEAT_LOST }, 4000 },
+		{ "it moves again", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
+		  { .pulsing = true }, { KVMHB_LATE, KVMHB_CAUSE_BEAT_LOST }, 4000 },
+		{ "it moves, and is not yet late", { KVMHB_ALIVE }, 90000, 0, { .pulsing = true },
+		  { KVMHB_LATE }, 100 },
+
+		/* Row 13. */
+		{ "hung", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		{ "hung among halted ones", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_SPINNING] = 1, .vcpus[KVMHB_HALTING] = 3 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		{ "hung, late for another reason", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 90000,
+		  80000, { .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+
+		/* Row 14. */
+		{ "nothing is known", { KVMHB_LATE }, 6400, 0, {},
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, NEVER },
+		{ "nobody is left", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_ABSENT] = 2 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, NEVER },
+		{ "nothing will be known", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 90000, 0,
+		  {}, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, NEVER },
+		{ "unclear", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_UNCLEAR] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 3200 },
+		{ "halted and unclear", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_HALTING] = 1, .vcpus[KVMHB_UNCLEAR] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 3200 },
+		{ "half a timeout is not over", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 9599,
+		  0, { .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 3200 },
+		{ "still unclear", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 9600, 0,
+		  { .vcpus[KVMHB_UNCLEAR] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		{ "it halts", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 9600, 0,
+		  { .vcpus[KVMHB_HALTING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
+		{ "said once", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, 90000, 0,
+		  { .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
+
+		/* Row 3. */
+		{ "triple fault", { KVMHB_ALIVE }, 5200, 5200,
+		  { .vcpus[KVMHB_SHUT_DOWN] = 1, .vcpus[KVMHB_HALTING] = 3 },
+		  { KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT }, NEVER },
+		{ "before all else", { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 1000, 1000,
+		  { .vcpus[KVMHB_SHUT_DOWN] = 1, .dead = true, .host_late = true },
+		  { KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT }, NEVER },
+
+		/* Row 4: no opportunity will come. */
+		{ "KVM has failed", { KVMHB_ALIVE }, 5200, 5200, { .vcpus[KVMHB_FAILED] = 1 },
+		  { KVMHB_LATE }, 1200 },
+		{ "and late is first here too", { KVMHB_ALIVE }, 90000, 90000, { .dead = true },
+		  { KVMHB_LATE }, 100 },
+		{ "for a timeout", { KVMHB_LATE }, 6400, 6400, { .vcpus[KVMHB_FAILED] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_KVM_ERROR }, NEVER },
+		{ "all of the VM, paused or not", { KVMHB_LATE }, 6400, 6400,
+		  { .dead = true, .vcpus[KVMHB_AWAY] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_KVM_ERROR }, NEVER },
+
+		/* The timeout was raised in the middle of an outage. */
+		{ "late again", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 6000, 0,
+		  { .vcpus[KVMHB_SPINNING] = 1 }, { KVMHB_LATE }, 400 },
+		{ "not even late on the run clock", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN },
+		  6000, 1000, {}, { KVMHB_LATE }, 200 },
+		{ "nor with a dead KVM", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_KVM_ERROR }, 6000, 0,
+		  { .dead = true }, { KVMHB_LATE }, 400 },
+	};
+
+	expect_rulings(test, rows, ARRAY_SIZE(rows));
+}
+
+static void rules_of_excuses(struct kunit *test)
+{
+	static const struct rule_row rows[] = {
+		/* Row 5. */
+		{ "the host is late", { KVMHB_LATE }, 6400, 0,
+		  { .host_late = true, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_HOST_DEGRADED }, 640 },
+		{ "not worth a word", { KVMHB_ALIVE }, 6399, 0, { .host_late = true },
+		  { KVMHB_ALIVE }, 640 },
+		{ "late after the event", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
+		  { .host_late = true, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		{ "most are silent", { KVMHB_LATE }, 6400, 0,
+		  { .crowd = true, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_HOST_DEGRADED }, 3200 },
+		{ "but only once", { KVMHB_LATE, KVMHB_CAUSE_HOST_DEGRADED }, 9600, 0,
+		  { .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		{ "most, and it is late", { KVMHB_ALIVE }, 5200, 0, { .crowd = true },
+		  { KVMHB_LATE }, 1200 },
+		{ "most, after the event", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
+		  { .crowd = true, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+
+		/* Row 7. A word only if half a timeout was denied, and a whole one is over. */
+		{ "stuck", { KVMHB_ALIVE }, 6400, 3200, { .vcpus[KVMHB_IN_VMM] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_VMM_STUCK }, 1200 },
+		{ "not for long", { KVMHB_ALIVE }, 6400, 3199, { .vcpus[KVMHB_IN_VMM] = 1 },
+		  { KVMHB_ALIVE }, 1200 },
+		{ "nor so silent", { KVMHB_ALIVE }, 6000, 6000, { .vcpus[KVMHB_IN_VMM] = 1 },
+		  { KVMHB_ALIVE }, 400 },
+		{ "all there are", { KVMHB_LATE }, 90000, 85000,
+		  { .vcpus[KVMHB_IN_VMM] = 1, .vcpus[KVMHB_ABSENT] = 3 },
+		  { KVMHB_LATE, KVMHB_CAUSE_VMM_STUCK }, 1200 },
+		{ "one of many", { KVMHB_ALIVE }, 6400, 3200,
+		  { .vcpus[KVMHB_IN_VMM] = 1, .vcpus[KVMHB_HALTING] = 3 },
+		  { KVMHB_LATE, KVMHB_CAUSE_VMM_STUCK }, 2000 },
+		{ "one is kept", { KVMHB_ALIVE }, 6400, 3200,
+		  { .vcpus[KVMHB_AWAY] = 1, .vcpus[KVMHB_HALTING] = 3 },
+		  { KVMHB_LATE, KVMHB_CAUSE_VMM_STUCK }, 2000 },
+
+		/* Row 8. */
+		{ "starved", { KVMHB_ALIVE }, 6400, 6000,
+		  { .waited_ns = 6000 * MS, .vcpus[KVMHB_UNCLEAR] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 4000 },
+		{ "for half of it", { KVMHB_ALIVE }, 6400, 4000,
+		  { .waited_ns = 2000 * MS, .vcpus[KVMHB_UNCLEAR] = 1 }, { KVMHB_ALIVE }, 2800 },
+		{ "12 timeouts", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 76800, 70401,
+		  { .waited_ns = 70401 * MS, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 100 },
+		{ "and hung", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 76800, 70400,
+		  { .waited_ns = 70400 * MS, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		{ "no more", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 6300, 3000, {},
+		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 1900 },
+		{ "unresponsive, with a longer timeout",
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 9000, 8000,
+		  { .waited_ns = 8000 * MS, .vcpus[KVMHB_UNCLEAR] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 4000 },
+
+		/* Row 9. */
+		{ "blocked", { KVMHB_ALIVE }, 6400, 6400, { .vcpus[KVMHB_BLOCKED] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_HOST_BLOCKED }, 4000 },
+		{ "blocked, starved too", { KVMHB_ALIVE }, 6400, 6400,
+		  { .waited_ns = 6400 * MS, .vcpus[KVMHB_BLOCKED] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_HOST_BLOCKED }, 4000 },
+		{ "blocked, with a stuck one", { KVMHB_ALIVE }, 6400, 6400,
+		  { .vcpus[KVMHB_BLOCKED] = 1, .vcpus[KVMHB_IN_VMM] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_VMM_STUCK }, 4000 },
+	};
+
+	expect_rulings(test, rows, ARRAY_SIZE(rows));
+}
+
+/* Row 6. */
+static void rules_of_pauses(struct kunit *test)
+{
+	static const struct rule_row rows[] = {
+		{ "stopped", { KVMHB_ALIVE }, 5200, 5200, { .vcpus[KVMHB_STOPPED_BY_HOST] = 2 },
+		  { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 4000 },
+		{ "kept by the VMM", { KVMHB_LATE }, 5200, 0,
+		  { .vcpus[KVMHB_AWAY] = 1, .vcpus[KVMHB_ABSENT] = 1 },
+		  { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 4000 },
+		{ "one had asked for something", { KVMHB_LATE }, 5200, 0,
+		  { .vcpus[KVMHB_AWAY] = 1, .vcpus[KVMHB_IN_VMM] = 1 },
+		  { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 4000 },
+		{ "for ever", { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 90000, 0,
+		  { .vcpus[KVMHB_AWAY] = 1 }, { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 4000 },
+		{ "the host is late too", { KVMHB_ALIVE }, 6400, 6400,
+		  { .vcpus[KVMHB_AWAY] = 1, .host_late = true },
+		  { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 4000 },
+		{ "not all of it", { KVMHB_ALIVE }, 6400, 6400,
+		  { .vcpus[KVMHB_STOPPED_BY_HOST] = 1, .vcpus[KVMHB_HALTING] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_PAUSED }, 4000 },
+
+		{ "seen once", { KVMHB_ALIVE }, 5200, 0, { .vcpus[KVMHB_LEAVING] = 1 },
+		  { KVMHB_ALIVE }, 600 },
+		{ "seen once, though stopped", { KVMHB_LATE }, 90000, 0,
+		  { .vcpus[KVMHB_LEAVING] = 1, .vcpus[KVMHB_STOPPED_BY_HOST] = 1 },
+		  { KVMHB_LATE }, 600 },
+
+		/* Whoever is resumed has all of its time again. */
+		{ "resumed", { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 90000, 90000,
+		  { .vcpus[KVMHB_UNCLEAR] = 1 }, { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 4000 },
+		{ "for a while", { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 90000, 84801,
+		  { .vcpus[KVMHB_HALTING] = 1 }, { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 100 },
+		{ "and silent", { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 90000, 84800,
+		  { .vcpus[KVMHB_HALTING] = 1 }, { KVMHB_LATE }, 1200 },
+		{ "and starved", { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 90000, 90000,
+		  { .waited_ns = 50000 * MS, .vcpus[KVMHB_UNCLEAR] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 4000 },
+
+		{ "what is said is said", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
+		  { .vcpus[KVMHB_AWAY] = 1 }, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+	};
+
+	expect_rulings(test, rows, ARRAY_SIZE(rows));
+}
+
+/* The next digit of a number each of whose digits has its own base. */
+static unsigned int digit(unsigned int *number, unsigned int base)
+{
+	unsigned int value = *number % base;
+
+	*number /= base;
+	return value;
+}
+
+/* Whatever is known, and in whatever combination. */
+static void rules_without_exception(struct kunit *test)
+{
+	static const struct kvmhb_timing timings[] = {
+		{ 1 * MS, 2 * MS }, { 2 * SEC, 4 * SEC }, { HOUR, 24 * HOUR }, { SEC, HOUR },
+	};
+	static const struct kvmhb_verdict states[] = {
+		{ KVMHB_ALIVE }, { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, { KVMHB_LATE },
+		{ KVMHB_LATE, KVMHB_CAUSE_STARVED }, { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED },
+		{ KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN },
+		{ KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
+	};
+	static const struct kvmhb_case facts[] = {
+		{}, { .host_late = true }, { .crowd = true }, { .pulsing = true },
+		{ .dead = true }, { .beaten = true },
+	};
+	static const int others[] = {
+		-1, KVMHB_SPINNING, KVMHB_AWAY, KVMHB_LEAVING, KVMHB_ABSENT,
+	};
+	enum { MOMENTS = 6 };
+	const unsigned int total = ARRAY_SIZE(timings) * MOMENTS * MOMENTS * ARRAY_SIZE(states) *
+				   ARRAY_SIZE(facts) * KVMHB_NR_DOINGS * ARRAY_SIZE(others);
+	unsigned int n;
+
+	for (n = 0; n < total; n++) {
+		unsigned int rest = n, rounds = 0;
+		const struct kvmhb_timing *t = &timings[digit(&rest, ARRAY_SIZE(timings))];
+		const u64 late_ns = kvmhb_late_ns(t), timeout_ns = t->timeout_ns;
+		const u64 moments[MOMENTS] = {
+			0, late_ns - 1, late_ns, timeout_ns - 1, timeout_ns, 12 * timeout_ns,
+		};
+		const u64 min_ns = timeout_ns / 64 < t->interval_ns ?
+				   max(timeout_ns / 64, 1 * MS) : 1 * MS;
+		struct kvmhb_case c = facts[digit(&rest, ARRAY_SIZE(facts))];
+		struct kvmhb_verdict so_far = states[digit(&rest, ARRAY_SIZE(states))];
+		struct kvmhb_ruling ruling;
+		bool beats, was_late;
+		int other;
+
+		c.timing = *t;
+		c.so_far = so_far;
+		c.silence_ns = moments[digit(&rest, MOMENTS)];
+		c.run_ns = moments[digit(&rest, MOMENTS)];
+		c.stale_in_ns = U64_MAX;
+		c.vcpus[digit(&rest, KVMHB_NR_DOINGS)]++;
+		c.nr_vcpus++;
+		other = others[digit(&rest, ARRAY_SIZE(others))];
+		if (other >= 0) {
+			c.vcpus[other]++;
+			c.nr_vcpus++;
+		}
+		if (c.run_ns > c.silence_ns)
+			continue;
+		c.denied_ns = c.silence_ns - c.run_ns;
+
+		ruling = kvmhb_rule(&c);
+		beats = kvmhb_state_beats(ruling.verdict.state);
+		was_late = so_far.state == KVMHB_LATE || so_far.state == KVMHB_UNRESPONSIVE;
+
+		/* Opportunity comes before accusation, and late before unresponsive. */
+		if (ruling.verdict.state == KVMHB_UNRESPONSIVE) {
+			KUNIT_ASSERT_TRUE_MSG(test, c.run_ns >= timeout_ns || c.dead ||
+					      c.vcpus[KVMHB_FAILED] ||
+					      so_far.state == KVMHB_UNRESPONSIVE, "case %u", n);
+			KUNIT_ASSERT_TRUE_MSG(test, was_late, "case %u", n);
+		}
+
+		/* Only the worst is looked at no more; of the rest, nothing is overlooked. */
+		if (ruling.look_in_ns == KVMHB_NO_DEADLINE) {
+			KUNIT_ASSERT_TRUE_MSG(test, ruling.verdict.state == KVMHB_UNRESPONSIVE ||
+					      ruling.verdict.state == KVMHB_PANICKED, "case %u", n);
+		} else {
+			KUNIT_ASSERT_GE_MSG(test, ruling.look_in_ns, min_ns, "case %u", n);
+			KUNIT_ASSERT_LE_MSG(test, ruling.look_in_ns,
+					    beats ? late_ns : t->interval_ns, "case %u", n);
+		}
+
+		/* Whoever asks again until nothing is new is done soon. */
+		while (ruling.verdict.state != KVMHB_PANICKED &&
+		       (ruling.verdict.state != c.so_far.state ||
+			ruling.verdict.cause != c.so_far.cause)) {
+			KUNIT_ASSERT_LT_MSG(test, rounds++, 4, "case %u", n);
+			c.so_far = ruling.verdict;
+			c.beaten = false;
+			ruling = kvmhb_rule(&c);
+		}
+	}
+}
+
+static void lateness_of_the_host(struct kunit *test)
+{
+	static const struct {
+		u64 timeout_ns, lateness_ns;
+	} rows[] = {
+		{ 2 * MS, 20 * MS },
+		{ 200 * MS, 20 * MS },
+		{ 4 * SEC, 400 * MS },
+		{ 24 * HOUR, 24 * HOUR / 10 },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct kvmhb_timing t = { 1 * MS, rows[i].timeout_ns };
+
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_lateness_max_ns(&t), rows[i].lateness_ns,
+				    "row %d", i);
+	}
+}
+
+/* Three silent guests at least, and more than half of all. */
+static void host_counts_silent_guests(struct kunit *test)
+{
+	static const struct {
+		enum kvmhb_state old, new;
+		bool crowd;
+	} rows[] = {
+		{ KVMHB_WAITING, KVMHB_ALIVE, false },
+		{ KVMHB_ALIVE, KVMHB_LATE, false },
+		{ KVMHB_WAITING, KVMHB_ALIVE, false },
+		{ KVMHB_ALIVE, KVMHB_LATE, false },	/* both of two */
+		{ KVMHB_WAITING, KVMHB_ALIVE, false },
+		{ KVMHB_ALIVE, KVMHB_DEGRADED, false },
+		{ KVMHB_DEGRADED, KVMHB_LATE, true },
+		{ KVMHB_LATE, KVMHB_LATE, true },	/* another cause */
+		{ KVMHB_STOPPED, KVMHB_ALIVE, true },
+		{ KVMHB_WAITING, KVMHB_ALIVE, true },	/* three of five */
+		{ KVMHB_PANICKED, KVMHB_ALIVE, false },	/* of six */
+		{ KVMHB_ALIVE, KVMHB_PAUSED, false },
+		{ KVMHB_PAUSED, KVMHB_STOPPED, true },
+		{ KVMHB_LATE, KVMHB_UNRESPONSIVE, false },
+		{ KVMHB_UNRESPONSIVE, KVMHB_LATE, true },
+		{ KVMHB_LATE, KVMHB_DETACHED, false },
+		{ KVMHB_LATE, KVMHB_ALIVE, false },
+		{ KVMHB_LATE, KVMHB_PANICKED, false },
+		{ KVMHB_ALIVE, KVMHB_DETACHED, false },
+		{ KVMHB_ALIVE, KVMHB_WAITING, false },
+		{ KVMHB_ALIVE, KVMHB_STOPPED, false },
+		{ KVMHB_WAITING, KVMHB_DETACHED, false },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		kvmhb_host_count(rows[i].old, rows[i].new);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_host_crowd(), rows[i].crowd, "row %d", i);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&watched), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&suspects), 0);
+}
+
+/* A watch over a guest whose VMM runs without KVM: what is seen of it is its pulse page. */
+struct watch_test {
+	struct kvmhb_timing timing;
+	struct kvmhb_pulse pulse;
+	struct kvmhb_watch watch;
+	struct kvm_heartbeat_slot *slots;
+};
+
+static void watch_test_exit(void *data)
+{
+	struct watch_test *w = data;
+
+	kvmhb_watch_uninit(&w->watch);
+	kvmhb_pulse_uninit(&w->pulse);
+}
+
+/* Four CPUs, of which the last is offline. Hours, so that nobody's delay counts. */
+static struct watch_test *watch_test_init(struct kunit *test)
+{
+	struct watch_test *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	w->timing = (struct kvmhb_timing) { HOUR, 4 * HOUR };
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&w->pulse, 4), 0);
+	KUNIT_ASSERT_EQ(test, kvmhb_watch_init(&w->watch, &w->pulse), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, watch_test_exit, w), 0);
+	w->slots = slots_of(&w->pulse);
+	for (i = 0; i < 3; i++)
+		w->slots[i].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	kvmhb_watch_restart(&w->watch, NULL, &w->pulse);
+	return w;
+}
+
+static void move_slot(struct watch_test *w, unsigned int nr)
+{
+	le64_add_cpu(&w->slots[nr].pulses, 1);
+}
+
+/* A look, so much time after the last. */
+static void look_after(struct watch_test *w, u64 ns, u64 last_beat_ns)
+{
+	w->watch.seen_ns -= ns;
+	kvmhb_watch_look(&w->watch, NULL, &w->pulse, &w->timing, last_beat_ns, 0);
+}
+
+static void watch_slots(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+	int hour;
+
+	look_after(w, 0, 0);
+	for (hour = 1; hour < 4; hour++) {
+		move_slot(w, 0);
+		look_after(w, HOUR, 0);
+		KUNIT_EXPECT_FALSE(test, watch->partial);
+		KUNIT_EXPECT_LE(test, watch->stale_in_ns, (4 - hour) * HOUR);
+		KUNIT_EXPECT_GT(test, watch->stale_in_ns, (3 - hour) * HOUR);
+	}
+
+	move_slot(w, 0);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->partial);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 2);
+	KUNIT_EXPECT_TRUE(test, test_bit(1, watch->stale));
+	KUNIT_EXPECT_TRUE(test, test_bit(2, watch->stale));
+	/* Who is stale is so already: the next is the one that moved. */
+	KUNIT_EXPECT_EQ(test, watch->stale_in_ns, 4 * HOUR);
+
+	/* One moves, the other goes; one that comes has all of its time. */
+	move_slot(w, 1);
+	w->slots[2].flags = 0;
+	w->slots[3].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	look_after(w, 2 * HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->partial);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(watch->stale, KVMHB_PULSE_MAX_SLOTS));
+
+	/* A new incarnation is not judged by what the old one left. */
+	look_after(w, 5 * HOUR, 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 3);
+	kvmhb_watch_restart(watch, NULL, &w->pulse);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->partial);
+	KUNIT_EXPECT_FALSE(test, watch->pulsing);
+}
+
+/* What moves when a beat is due and does not come is a sign of life, for a while. */
+static void watch_pulsing(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+
+	look_after(w, 0, 0);
+	move_slot(w, 0);
+	look_after(w, HOUR, 0);
+	look_after(w, 12 * HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, w->watch.pulsing);
+
+	move_slot(w, 0);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, w->watch.pulsing);
+	look_after(w, 12 * HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, w->watch.pulsing);
+}
+
+/* A beat that came while the guest was looked at, and is known at the next look. */
+static void watch_beat_at_a_look(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	u64 beat_ns;
+
+	look_after(w, HOUR, 0);
+	beat_ns = w->watch.seen_ns - 1;
+	look_after(w, 0, beat_ns);
+	KUNIT_EXPECT_LE(test, w->watch.run_ns, w->watch.seen_ns - beat_ns);
+}
+
+static void watch_layers(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+
+	w->slots[2].sched_age_ms = cpu_to_le32(4 * 3600 * 1000 - 1);
+	w->slots[3].sched_age_ms = cpu_to_le32(U32_MAX);
+	look_after(w, 0, 0);
+	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(watch->stale, KVMHB_PULSE_MAX_SLOTS));
+	w->slots[2].sched_age_ms = cpu_to_le32(4 * 3600 * 1000);
+	look_after(w, 0, 0);
+	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 1);
+	KUNIT_EXPECT_TRUE(test, test_bit(2, watch->stale));
+	KUNIT_EXPECT_FALSE(test, watch->userspace);
+
+	/* A page full of nonsense: every CPU is there, and each has an old scheduler. */
+	memset(w->pulse.header, 0xff, w->pulse.size);
+	look_after(w, 0, 0);
+	KUNIT_EXPECT_FALSE(test, watch->partial);
+	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+	KUNIT_EXPECT_TRUE(test, watch->userspace);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 62);
+
+	/* The lower layer names the CPUs. */
+	look_after(w, 2 * HOUR, 0);
+	move_slot(w, 5);
+	look_after(w, 2 * HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->partial);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 61);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, watch->stale));
+}
+
+static void watch_run_clock(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+	struct kvmhb_case c = {};
+	u64 run_ns;
+
+	look_after(w, HOUR, 0);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_GE(test, watch->run_ns, 2 * HOUR);
+	KUNIT_EXPECT_LT(test, watch->run_ns, 3 * HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->host_late);
+	kvmhb_watch_describe(watch, &c);
+	KUNIT_EXPECT_EQ(test, c.run_ns, watch->run_ns);
+	KUNIT_EXPECT_EQ(test, c.nr_vcpus, 0);
+
+	/* Asleep for an hour, or for none: nobody knows. */
+	run_ns = watch->run_ns;
+	pm_event(NULL, PM_SUSPEND_PREPARE, NULL);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, run_ns);
+	pm_event(NULL, PM_POST_SUSPEND, NULL);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, run_ns);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_GE(test, watch->run_ns, run_ns + HOUR);
+
+	/* Time was stolen from the host. */
+	watch->steal_ns -= 1000 * HOUR;
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->host_late);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->host_late);
+
+	/* A beat, since the last look. */
+	look_after(w, HOUR, U64_MAX);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, 0);
+
+	/* The look was due a nanosecond after the last one: all but that is the host's. */
+	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
+	watch->seen_ns = 0;
+	kvmhb_watch_look(watch, NULL, &w->pulse, &w->timing, 0, 1);
+	KUNIT_EXPECT_TRUE(test, watch->host_late);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, 1);
+}
+
 static u32 config_long(const struct kvmhb_config_space *space, unsigned int at)
 {
 	return space->value[at] | space->value[at + 1] << 8 |
@@ -440,7 +1389,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(timing_bounds),
 	KUNIT_CASE(timing_patient),
 	KUNIT_CASE(late_is_between),
-	KUNIT_CASE(judge_rows),
 	KUNIT_CASE(lifecycle_words),
 	KUNIT_CASE(closed_keeps_what_was_said),
 	KUNIT_CASE(armed_states),
@@ -452,6 +1400,23 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(suspicion_of_a_guest),
 	KUNIT_CASE(names_are_the_documented_words),
 	KUNIT_CASE(pulse_page),
+	KUNIT_CASE(pulse_slots),
+	KUNIT_CASE(pulse_userspace),
+	KUNIT_CASE(run_clock_sums),
+	KUNIT_CASE(run_clock_places),
+	KUNIT_CASE(doing_rows),
+	KUNIT_CASE(rules_of_a_guest_that_beats),
+	KUNIT_CASE(rules_of_silence),
+	KUNIT_CASE(rules_of_excuses),
+	KUNIT_CASE(rules_of_pauses),
+	KUNIT_CASE(rules_without_exception),
+	KUNIT_CASE(lateness_of_the_host),
+	KUNIT_CASE(host_counts_silent_guests),
+	KUNIT_CASE(watch_slots),
+	KUNIT_CASE(watch_pulsing),
+	KUNIT_CASE(watch_beat_at_a_look),
+	KUNIT_CASE(watch_layers),
+	KUNIT_CASE(watch_run_clock),
 	KUNIT_CASE(config_space),
 	{}
 };

@@ -78,6 +78,14 @@ static int read_file(const char *path, char *buf, size_t size)
 	return 0;
 }
 
+static double now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
 /* One monitor, and a device opened on it as a VMM would. */
 struct monitor {
 	char uuid[37];
@@ -114,7 +122,7 @@ static __u64 attr(struct monitor *m, const char *name)
 
 static int monitor_remove(struct monitor *m)
 {
-	char path[128];
+	char path[256];
 
 	snprintf(path, sizeof(path), MDEV "%s/remove", m->uuid);
 	return write_file(path, "1");
@@ -202,6 +210,18 @@ static void ack(struct monitor *m)
 	       BAR2 + offsetof(struct kvm_heartbeat_pulse_header, config_ack));
 }
 
+/* The pulse page of a VM with as many CPUs as have a slot in 4 KiB. */
+struct page {
+	struct kvm_heartbeat_pulse_header header;
+	struct kvm_heartbeat_slot slots[62];
+};
+
+static struct page *map_page(struct monitor *m)
+{
+	return mmap(NULL, sizeof(struct page), PROT_READ | PROT_WRITE, MAP_SHARED, m->device,
+		    BAR2);
+}
+
 static bool is(struct monitor *m, const char *state, const char *cause)
 {
 	char now[32];
@@ -229,6 +249,43 @@ static bool becomes(struct monitor *m, const char *name, const char *text)
 	return ok;
 }
 
+/*
+ * Live, until a file says as given: several times an interval of a second, the CPUs
+ * of @pulsing move their slots, and the doorbell is rung if the guest @rings.
+ */
+static bool lives_until(struct monitor *m, struct page *page, unsigned int pulsing, bool rings,
+			const char *name, const char *text)
+{
+	struct pollfd pfd = { .fd = open(attr_path(m, "state"), O_RDONLY), .events = POLLPRI };
+	double end = now_s() + PATIENCE_MS / 1000;
+	bool ok = false;
+	char state[32];
+	int cpu;
+
+	while (!ok && now_s() < end) {
+		for (cpu = 0; cpu < 32; cpu++)
+			if (pulsing & 1U << cpu)
+				page->slots[cpu].pulses++;
+		if (rings)
+			ring(m);
+		pread(pfd.fd, state, sizeof(state), 0);
+		ok = !strcmp(attr_text(m, name), text);
+		if (!ok)
+			poll(&pfd, 1, 200);
+	}
+	close(pfd.fd);
+	if (!ok)
+		fprintf(stderr, "# %s is '%s', waited for '%s'\n", name, attr_text(m, name), text);
+	return ok;
+}
+
+/* Time of silence, by the clock and by the run clock, at the last judgement. */
+static bool judged_by(struct monitor *m, __u64 *silence_ns, __u64 *run_ns)
+{
+	return sscanf(attr_text(m, "evidence"), "state=%*s cause=%*s silence_ns=%llu run_ns=%llu",
+		      silence_ns, run_ns) == 2;
+}
+
 /* Kernel messages that name the monitor, from the moment of opening on. */
 static int log_open(void)
 {
@@ -254,14 +311,6 @@ static unsigned int log_lines(int fd, const char *needle)
 		if (strstr(line, needle))
 			n++;
 	}
-}
-
-static double now_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
 static int uevent_socket(void)
@@ -355,7 +404,7 @@ TEST_F(hb, registers_read_as_bytes)
 
 	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, reg_read(&self->m, KVM_HEARTBEAT_REG_MAGIC));
 	EXPECT_EQ(KVM_HEARTBEAT_VERSION, reg_read(&self->m, KVM_HEARTBEAT_REG_VERSION));
-	EXPECT_EQ(0, reg_read(&self->m, KVM_HEARTBEAT_REG_FEATURES));
+	EXPECT_EQ(KVM_HEARTBEAT_FEATURE_LAYERS, reg_read(&self->m, KVM_HEARTBEAT_REG_FEATURES));
 	EXPECT_EQ(62, reg_read(&self->m, KVM_HEARTBEAT_REG_NR_SLOTS));
 	EXPECT_EQ(2000000000, reg_read(&self->m, KVM_HEARTBEAT_REG_INTERVAL_NS));
 	EXPECT_EQ(4000000000, reg_read(&self->m, KVM_HEARTBEAT_REG_TIMEOUT_NS));
@@ -511,13 +560,22 @@ TEST_F(hb, what_is_left_when_the_vmm_closes)
 
 TEST_F(hb, outage)
 {
-	__u64 downtime;
+	static const char judged[] = "state=unresponsive cause=unknown silence_ns=";
+	__u64 downtime, silence, run;
 
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "evidence"));
 	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "20000000"));
 	ack(&self->m);
 	say(&self->m, KVM_HEARTBEAT_ARM);
 	ASSERT_TRUE(becomes(&self->m, "state", "unresponsive"));
 	EXPECT_TRUE(is(&self->m, "unresponsive", "unknown"));
+	/* Without KVM nothing is known of vCPUs: one line. */
+	EXPECT_EQ(0, strncmp(judged, attr_text(&self->m, "evidence"), strlen(judged)));
+	EXPECT_EQ(NULL, strchr(attr_text(&self->m, "evidence"), '\n'));
+	ASSERT_TRUE(judged_by(&self->m, &silence, &run));
+	EXPECT_LE(40 * MS, run);
+	EXPECT_LE(run, silence);
+	EXPECT_LE(silence, attr(&self->m, "last_beat_ns"));
 	EXPECT_EQ(1, attr(&self->m, "outages"));
 	EXPECT_LE(40 * MS, attr(&self->m, "last_beat_ns"));
 	EXPECT_LE(40 * MS, attr(&self->m, "downtime_ns"));
@@ -630,6 +688,7 @@ TEST_F(hb, sysfs_refuses)
 		{ "timeout_ns", "18446744073709551615", -ERANGE },
 		{ "state", "alive", -EACCES },
 		{ "beats", "0", -EACCES },
+		{ "stale_vcpus", "0", -EACCES },
 	};
 	__u32 seq = reg_read(&self->m, 0);
 	unsigned int i;
@@ -704,8 +763,6 @@ TEST_F(hb, suspicion)
 	__u64 calm;
 
 	EXPECT_STREQ("(No data available)", attr_text(&self->m, "suspicion"));
-	/* Without KVM there is none, and that is said. */
-	EXPECT_STREQ("(No data available)", attr_text(&self->m, "evidence"));
 	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
 	ack(&self->m);
 	say(&self->m, KVM_HEARTBEAT_ARM);
@@ -713,8 +770,8 @@ TEST_F(hb, suspicion)
 	EXPECT_GE(100, calm);
 
 	/* Milliseconds of silence are much for an interval of 1 ms. */
-	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "7200000000000"));
 	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "1000000"));
+	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "120000000000"));
 	ack(&self->m);
 	ring(&self->m);
 	ASSERT_TRUE(becomes(&self->m, "state", "late"));
@@ -761,7 +818,10 @@ TEST_F(hb, pulse_page_past_the_end)
 	EXPECT_EQ(EINVAL, errno);
 }
 
-/* Whatever the guest writes over the page, the host goes by its own notes. */
+/*
+ * Whatever the guest writes over the page, the host goes by its own notes. The guest
+ * may call itself ill; it beats all the same.
+ */
 TEST_F(hb, pulse_page_scribbled)
 {
 	__u64 *map;
@@ -779,7 +839,15 @@ TEST_F(hb, pulse_page_scribbled)
 		ring(&self->m);
 		ASSERT_EQ(0, attr_set(&self->m, "interval_ns",
 				      round & 1 ? "3600000000000" : "1800000000000"));
-		ASSERT_TRUE(is(&self->m, "alive", "none"));
+		if (round == 0) {
+			ASSERT_TRUE(is(&self->m, "degraded", "softlockup"));
+			ASSERT_STREQ("0-61", attr_text(&self->m, "stale_vcpus"));
+		} else if (round == 1) {
+			ASSERT_TRUE(is(&self->m, "alive", "none"));
+			ASSERT_STREQ("", attr_text(&self->m, "stale_vcpus"));
+		}
+		ASSERT_TRUE(!strcmp("alive", attr_text(&self->m, "state")) ||
+			    !strcmp("degraded", attr_text(&self->m, "state")));
 		ASSERT_EQ(62, reg_read(&self->m, KVM_HEARTBEAT_REG_NR_SLOTS));
 		ASSERT_EQ(round + 1, attr(&self->m, "beats"));
 	}
@@ -788,6 +856,112 @@ TEST_F(hb, pulse_page_scribbled)
 	EXPECT_EQ(KVM_HEARTBEAT_MAGIC, *(__u32 *)map);
 	EXPECT_EQ(0, map[511]);
 	munmap(map, 4096);
+}
+
+/* What the guest says of its scheduler and its userspace, judged at once. */
+TEST_F(hb, layers)
+{
+	static const struct {
+		__u32 flags, sched_age_ms, user_timeout_ms, user_age_ms;
+		const char *cause, *stale;
+	} rows[] = {
+		{ 1, 0, 0, 0, "none", "" },
+		{ 1, 7199999, 0, 0, "none", "" },
+		{ 1, 7200000, 0, 0, "softlockup", "7" },
+		{ 1, UINT32_MAX, 0, 0, "softlockup", "7" },
+		{ 0, UINT32_MAX, 0, 0, "none", "" },
+		{ UINT32_MAX - 1, UINT32_MAX, 0, 0, "none", "" },
+		{ 1, 0, 0, UINT32_MAX, "none", "" },
+		{ 1, 0, 1000, 999, "none", "" },
+		{ 1, 0, 1000, 1000, "userspace", "" },
+		{ 1, 0, UINT32_MAX, UINT32_MAX, "userspace", "" },
+		{ 1, 7200000, 1000, 1000, "softlockup", "7" },
+		{ 1, 0, 1000, 0, "none", "" },
+	};
+	struct page *page = map_page(&self->m);
+	struct kvm_heartbeat_slot *slot = &page->slots[7];
+	unsigned int i;
+
+	ASSERT_NE(MAP_FAILED, page);
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *state = strcmp(rows[i].cause, "none") ? "degraded" : "alive";
+
+		slot->flags = rows[i].flags;
+		slot->sched_age_ms = rows[i].sched_age_ms;
+		page->header.user_timeout_ms = rows[i].user_timeout_ms;
+		page->header.user_age_ms = rows[i].user_age_ms;
+		/* A new timeout makes the monitor look, by 7200 s in the end. */
+		ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "7300000000000"));
+		ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "7200000000000"));
+		EXPECT_TRUE(is(&self->m, state, rows[i].cause)) TH_LOG("row %u", i);
+		EXPECT_STREQ(rows[i].stale, attr_text(&self->m, "stale_vcpus"));
+	}
+	munmap(page, sizeof(*page));
+}
+
+/* A guest that beats, but one CPU does not; what lies above says less than that. */
+TEST_F(hb, a_cpu_stands_still)
+{
+	struct page *page = map_page(&self->m);
+	struct monitor *m = &self->m;
+	int log = log_open();
+
+	ASSERT_NE(MAP_FAILED, page);
+	ASSERT_EQ(0, attr_set(m, "interval_ns", "1000000000"));
+	ASSERT_EQ(0, attr_set(m, "timeout_ns", "3000000000"));
+	ack(m);
+	say(m, KVM_HEARTBEAT_ARM);
+	/* CPU 3 is offline, and of the others nothing is known. */
+	page->slots[0].flags = KVM_HEARTBEAT_SLOT_ONLINE;
+	page->slots[1].flags = KVM_HEARTBEAT_SLOT_ONLINE;
+	page->slots[2].flags = KVM_HEARTBEAT_SLOT_ONLINE;
+	page->slots[3].pulses = 1;
+
+	ASSERT_TRUE(lives_until(m, page, 1 << 0 | 1 << 2, true, "cause", "partial"));
+	EXPECT_TRUE(lives_until(m, page, 1 << 0 | 1 << 2, true, "stale_vcpus", "1"));
+	EXPECT_LE(1, log_lines(log, "guest is degraded, stale CPUs 1 (partial)"));
+	EXPECT_TRUE(lives_until(m, page, 1 << 0, true, "stale_vcpus", "1-2"));
+
+	page->slots[0].sched_age_ms = UINT32_MAX;
+	page->header.user_timeout_ms = 1000;
+	page->header.user_age_ms = 1000;
+	EXPECT_TRUE(lives_until(m, page, 1 << 0 | 1 << 1, true, "stale_vcpus", "2"));
+	EXPECT_TRUE(lives_until(m, page, 1 << 0 | 1 << 1, true, "cause", "partial"));
+	page->slots[2].flags = 0;
+	EXPECT_TRUE(lives_until(m, page, 1 << 0 | 1 << 1, true, "cause", "softlockup"));
+	EXPECT_TRUE(lives_until(m, page, 1 << 0 | 1 << 1, true, "stale_vcpus", "0"));
+	page->slots[0].sched_age_ms = 0;
+	EXPECT_TRUE(lives_until(m, page, 1 << 0 | 1 << 1, true, "cause", "userspace"));
+	EXPECT_TRUE(lives_until(m, page, 1 << 0 | 1 << 1, true, "stale_vcpus", ""));
+	page->header.user_age_ms = 0;
+	EXPECT_TRUE(lives_until(m, page, 1 << 0 | 1 << 1, true, "state", "alive"));
+	EXPECT_STREQ("", attr_text(m, "stale_vcpus"));
+	close(log);
+	munmap(page, sizeof(*page));
+}
+
+/* A guest that pulses but does not beat is late for as long as it pulses. */
+TEST_F(hb, a_beat_is_lost)
+{
+	struct page *page = map_page(&self->m);
+
+	ASSERT_NE(MAP_FAILED, page);
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "1000000000"));
+	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "3000000000"));
+	ack(&self->m);
+	page->slots[0].flags = KVM_HEARTBEAT_SLOT_ONLINE;
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	EXPECT_TRUE(lives_until(&self->m, page, 1 << 0, false, "cause", "beat-lost"));
+	EXPECT_TRUE(lives_until(&self->m, page, 1 << 0, false, "state", "late"));
+	EXPECT_TRUE(lives_until(&self->m, page, 1 << 0, true, "state", "alive"));
+
+	EXPECT_TRUE(lives_until(&self->m, page, 1 << 0, false, "cause", "beat-lost"));
+	EXPECT_TRUE(becomes(&self->m, "state", "unresponsive"));
+	EXPECT_TRUE(is(&self->m, "unresponsive", "unknown"));
+	munmap(page, sizeof(*page));
 }
 
 TEST_F(hb, doorbell_storm)
@@ -964,6 +1138,69 @@ TEST(removal_asks_the_vmm)
 	EXPECT_EQ(0, (long)ret);
 	EXPECT_EQ(-ENOENT, attr_set(&m, "interval_ns", "1000000000"));
 	close(pfd.fd);
+}
+
+/*
+ * Fall silent together, until all are unresponsive. Returns how often one of them was
+ * held because of the host, or -1.
+ */
+static int silent_together(struct monitor *m, int n)
+{
+	char buf[4096];
+	int fds[3], i, held = 0;
+
+	for (i = 0; i < n; i++) {
+		fds[i] = uevent_socket();
+		if (fds[i] < 0 || monitor_create(&m[i], 'a' + i) || monitor_open(&m[i]) ||
+		    attr_set(&m[i], "timeout_ns", "8000000000"))
+			return -1;
+	}
+	for (i = 0; i < n; i++)
+		say(&m[i], KVM_HEARTBEAT_ARM);
+	for (i = 0; i < n; i++) {
+		do {
+			if (!uevent_next(fds[i], &m[i], buf, sizeof(buf)))
+				return -1;
+			if (strstr(buf, "HEARTBEAT_CAUSE=host-degraded "))
+				held++;
+		} while (!strstr(buf, "HEARTBEAT_STATE=unresponsive "));
+		close(fds[i]);
+	}
+	return held;
+}
+
+/* Three silent guests of three are likelier the host's fault than theirs: once. */
+TEST(a_crowd_is_held_once)
+{
+	struct monitor m[3];
+	int i;
+
+	ASSERT_EQ(3, silent_together(m, 3));
+	for (i = 0; i < 3; i++) {
+		EXPECT_TRUE(is(&m[i], "unresponsive", "unknown"));
+		EXPECT_EQ(1, attr(&m[i], "outages"));
+		monitor_close(&m[i]);
+		EXPECT_EQ(0, monitor_remove(&m[i]));
+	}
+}
+
+TEST(two_are_no_crowd)
+{
+	__u64 silence = 0, run = 0;
+	struct monitor m[2];
+	bool excused = false;
+	int held, i;
+
+	held = silent_together(m, 2);
+	ASSERT_LE(0, held);
+	for (i = 0; i < 2; i++) {
+		EXPECT_TRUE(judged_by(&m[i], &silence, &run));
+		excused |= silence - run > 800 * MS;
+		monitor_close(&m[i]);
+		EXPECT_EQ(0, monitor_remove(&m[i]));
+	}
+	/* But this host may have been late itself, by a tenth of the timeout. */
+	EXPECT_TRUE(!held || excused);
 }
 
 TEST(unloading_is_refused_while_in_use)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The health of the host itself: who is in trouble accuses nobody. */
+#ifndef KVMHB_HOST_H
+#define KVMHB_HOST_H
+
+#include <linux/types.h>
+
+#include "names.h"
+
+int kvmhb_host_init(void);
+void kvmhb_host_exit(void);
+int kvmhb_host_sleeps(void);
+void kvmhb_host_count(enum kvmhb_state old, enum kvmhb_state new);
+bool kvmhb_host_crowd(void);
+
+#endif /* KVMHB_HOST_H */

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/minmax.h>
+
+#include "evidence.h"
+#include "runclock.h"
+
+/* Sums that are read while they change may seem to go back. */
+static u64 grown(u64 then, u64 now)
+{
+	return now > then ? now - then : 0;
+}
+
+/**
+ * kvmhb_waited_ns - how long a vCPU waited for a host CPU
+ * @then: what was known of it
+ * @now: and what is known of it now
+ *
+ * Return: ns, of the time between the two. Context: any.
+ */
+u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
+{
+	return grown(then->run_delay_ns + then->queued_ns, now->run_delay_ns + now->queued_ns);
+}
+
+/**
+ * kvmhb_denied_ns - how long a vCPU could not have run
+ * @then: what was known of it
+ * @now: and what is known of it now
+ * @elapsed_ns: the time between the two, ns
+ *
+ * What it executed and what it chose to halt was its own. All the rest was
+ * denied to it: it waited for a host CPU, was stopped, frozen, outside KVM_RUN,
+ * or asleep in the host's kernel. A halt ends when the thread runs, not when it
+ * is woken, so that a wait may hide in one; hence the larger of the two.
+ *
+ * Return: ns, @elapsed_ns at most. Context: any.
+ */
+u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now, u64 elapsed_ns)
+{
+	u64 own_ns;
+
+	if (!now->pid)
+		return 0;	/* nothing is known of it */
+	if (now->pid != then->pid)
+		return elapsed_ns;	/* sums of two threads */
+	/* Whatever its thread was busy with, it was not the guest. */
+	if (!then->running && !now->running && !now->halted && then->exits == now->exits)
+		return elapsed_ns;
+
+	own_ns = grown(then->exec_ns, now->exec_ns) + grown(then->halted_ns, now->halted_ns);
+	return min(max(grown(own_ns, elapsed_ns), kvmhb_waited_ns(then, now)), elapsed_ns);
+}

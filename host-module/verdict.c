@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/kvm.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+#include <linux/time64.h>
+
+#include "evidence.h"
+#include "verdict.h"
+
+/* No look sooner than this after the last one: also how late a verdict may be. */
+static u64 look_min_ns(const struct kvmhb_timing *timing)
+{
+	return min(max_t(u64, timing->timeout_ns / 64, NSEC_PER_MSEC), timing->interval_ns);
+}
+
+static u64 left(u64 until_ns, u64 have_ns)
+{
+	return until_ns > have_ns ? until_ns - have_ns : 0;
+}
+
+/* All that changes while a guest is silent is noticed within an interval. */
+static struct kvmhb_ruling look(const struct kvmhb_case *c, struct kvmhb_verdict verdict,
+				u64 in_ns)
+{
+	u64 min_ns = look_min_ns(&c->timing);
+
+	return (struct kvmhb_ruling) {
+		.verdict = verdict,
+		.look_in_ns = max(min(in_ns, c->timing.interval_ns), min_ns),
+	};
+}
+
+static struct kvmhb_ruling final(enum kvmhb_state state, enum kvmhb_cause cause)
+{
+	return (struct kvmhb_ruling) { { state, cause }, KVMHB_NO_DEADLINE };
+}
+
+static struct kvmhb_verdict late(enum kvmhb_cause cause)
+{
+	return (struct kvmhb_verdict) { KVMHB_LATE, cause };
+}
+
+/**
+ * kvmhb_doing - what a vCPU did while its guest was silent
+ * @first: what was known of it at the first look after a beat was due
+ * @then: at the look before this one
+ * @now: at this look
+ * @window_ns: time between @first and @now, ns
+ *
+ * What the host does to a vCPU is seen from one look to the next, what the guest
+ * does over the whole of its silence.
+ *
+ * Return: the first that applies. Context: any.
+ */
+enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_vcpu *then,
+			     const struct kvmhb_vcpu *now, u64 window_ns)
+{
+	bool was_out = !then->running && !then->halted;
+
+	/* The VMM can write these two; only what it does not run counts. */
+	if (!now->running && now->exit == KVM_EXIT_SHUTDOWN)
+		return KVMHB_SHUT_DOWN;
+	if (!now->running && (now->exit == KVM_EXIT_INTERNAL_ERROR ||
+			      now->exit == KVM_EXIT_FAIL_ENTRY))
+		return KVMHB_FAILED;
+
+	if (!now->pid || strchr("XZ", now->task))
+		return KVMHB_ABSENT;
+	if (strchr("TtF", now->task))
+		return KVMHB_STOPPED_BY_HOST;
+
+	if (!now->running && !now->halted) {
+		if (!was_out)
+			return KVMHB_LEAVING;
+		if (then->exits == now->exits)
+			return now->exit == KVM_EXIT_IO || now->exit == KVM_EXIT_MMIO ?
+			       KVMHB_IN_VMM : KVMHB_AWAY;
+		/* It comes and goes. */
+	} else if (!now->halted && strchr("SD", now->task) && then->exec_ns == now->exec_ns) {
+		return KVMHB_BLOCKED;
+	}
+
+	/* Only an interrupt ends a halt. */
+	if (first->irqs != now->irqs || (now->halted && first->exits != now->exits))
+		return KVMHB_LIVING;
+	if (first->halted && now->halted)
+		return KVMHB_HALTING;
+	if (2 * left(now->exec_ns, first->exec_ns) > window_ns)
+		return KVMHB_SPINNING;
+	return KVMHB_UNCLEAR;
+}
+
+/**
+ * kvmhb_all_out - whether no vCPU is where it could run the guest
+ * @c: the case
+ *
+ * Return: true if all vCPUs that there are seem to be held by the host or by
+ * the VMM. Context: any.
+ */
+bool kvmhb_all_out(const struct kvmhb_case *c)
+{
+	unsigned int out = c->vcpus[KVMHB_STOPPED_BY_HOST] + c->vcpus[KVMHB_AWAY] +
+			   c->vcpus[KVMHB_IN_VMM] + c->vcpus[KVMHB_LEAVING];
+
+	return out && out + c->vcpus[KVMHB_ABSENT] == c->nr_vcpus;
+}
+
+/**
+ * kvmhb_lateness_max_ns - how late a host may look without being in trouble
+ * @timing: how often the guest has to beat
+ *
+ * Return: ns: a tenth of the timeout, but what any busy machine may do. Context:
+ * any.
+ */
+u64 kvmhb_lateness_max_ns(const struct kvmhb_timing *timing)
+{
+	return max_t(u64, timing->timeout_ns / 10, 20 * NSEC_PER_MSEC);
+}
+
+/* Of a guest that beats. The lowest stale layer names the fault. */
+static struct kvmhb_verdict living(const struct kvmhb_case *c)
+{
+	struct kvmhb_verdict degraded = { KVMHB_DEGRADED, KVMHB_CAUSE_NONE };
+
+	if (c->partial)
+		degraded.cause = KVMHB_CAUSE_PARTIAL;
+	else if (c->softlockup)
+		degraded.cause = KVMHB_CAUSE_SOFTLOCKUP;
+	else if (c->userspace)
+		degraded.cause = KVMHB_CAUSE_USERSPACE;
+	else
+		return (struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE };
+	return degraded;
+}
+
+/* How long the guest has been silent while nobody paused it. */
+static u64 unpaused_ns(const struct kvmhb_case *c)
+{
+	return c->run_ns + c->denied_ns;
+}
+
+/* The silence is not the guest's fault. That is worth a word if the guest was kept for long. */
+static struct kvmhb_verdict excused(const struct kvmhb_case *c, enum kvmhb_cause cause)
+{
+	u64 timeout_ns = c->timing.timeout_ns;
+
+	if (cause != KVMHB_CAUSE_NONE && unpaused_ns(c) >= timeout_ns &&
+	    c->denied_ns >= timeout_ns / 2)
+		return late(cause);
+	return c->so_far;
+}
+
+/* Why a silent guest had less opportunity than time. */
+static enum kvmhb_cause denial(const struct kvmhb_case *c)
+{
+	if (c->vcpus[KVMHB_IN_VMM] || c->vcpus[KVMHB_AWAY])
+		return KVMHB_CAUSE_VMM_STUCK;
+	if (c->vcpus[KVMHB_BLOCKED])
+		return KVMHB_CAUSE_HOST_BLOCKED;
+	if (c->vcpus[KVMHB_STOPPED_BY_HOST])
+		return KVMHB_CAUSE_PAUSED;
+	if (2 * c->waited_ns > c->denied_ns)
+		return KVMHB_CAUSE_STARVED;
+	return KVMHB_CAUSE_NONE;
+}
+
+/* No vCPU is where it could run the guest. */
+static struct kvmhb_ruling held(const struct kvmhb_case *c)
+{
+	static const struct kvmhb_verdict paused = { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED };
+	u64 spare_ns = left(c->timing.timeout_ns, kvmhb_late_ns(&c->timing));
+
+	if (c->so_far.state == KVMHB_UNRESPONSIVE)
+		return final(KVMHB_UNRESPONSIVE, c->so_far.cause);
+	/* A guest that talks to its VMM looks like that for a moment. */
+	if (c->vcpus[KVMHB_LEAVING])
+		return look(c, c->so_far, spare_ns / 2);
+	if (c->vcpus[KVMHB_IN_VMM] + c->vcpus[KVMHB_ABSENT] == c->nr_vcpus)
+		return look(c, excused(c, KVMHB_CAUSE_VMM_STUCK),
+			    left(c->timing.timeout_ns, unpaused_ns(c)) ?: spare_ns);
+	return look(c, paused, U64_MAX);
+}
+
+/* It has not had its opportunity yet. */
+static struct kvmhb_ruling too_early(const struct kvmhb_case *c)
+{
+	u64 late_ns = kvmhb_late_ns(&c->timing);
+	struct kvmhb_verdict verdict = excused(c, denial(c));
+
+	if (verdict.state == KVMHB_UNRESPONSIVE)
+		verdict = late(KVMHB_CAUSE_NONE);	/* the timeout was raised */
+	if (c->run_ns < late_ns)
+		return look(c, verdict, late_ns - c->run_ns);
+	if (verdict.state != KVMHB_LATE)
+		verdict = late(KVMHB_CAUSE_NONE);
+	return look(c, verdict, left(c->timing.timeout_ns, c->run_ns));
+}
+
+/* Why a guest is silent that could have beaten; KVMHB_CAUSE_UNKNOWN if that is not clear. */
+static enum kvmhb_cause guilt(const struct kvmhb_case *c)
+{
+	if (c->vcpus[KVMHB_LIVING])
+		return KVMHB_CAUSE_BEAT_LOST;
+	if (c->vcpus[KVMHB_SPINNING])
+		return KVMHB_CAUSE_HUNG;
+	if (c->vcpus[KVMHB_HALTING] &&
+	    c->vcpus[KVMHB_HALTING] + c->vcpus[KVMHB_ABSENT] == c->nr_vcpus)
+		return KVMHB_CAUSE_HALTED;
+	return KVMHB_CAUSE_UNKNOWN;
+}
+
+/* It had its opportunity. */
+static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
+{
+	u64 timeout_ns = c->timing.timeout_ns;
+	/* Within so long, each CPU that lives has moved its slot. */
+	u64 pulse_ns = c->timing.interval_ns + c->timing.interval_ns / 2;
+	bool known = c->vcpus[KVMHB_ABSENT] < c->nr_vcpus;
+	enum kvmhb_cause cause = guilt(c);
+
+	/* What is silent is late first, however long the silence. */
+	if (c->so_far.state != KVMHB_LATE && c->so_far.state != KVMHB_UNRESPONSIVE)
+		return look(c, late(KVMHB_CAUSE_NONE), 0);
+	if (c->pulsing)
+		return look(c, late(KVMHB_CAUSE_BEAT_LOST), U64_MAX);
+
+	if (c->so_far.state == KVMHB_UNRESPONSIVE) {
+		if (c->so_far.cause != KVMHB_CAUSE_UNKNOWN || !known)
+			return final(KVMHB_UNRESPONSIVE, c->so_far.cause);
+		if (c->run_ns < timeout_ns + timeout_ns / 2)
+			return look(c, c->so_far, timeout_ns / 2);
+		return final(KVMHB_UNRESPONSIVE,
+			     cause == KVMHB_CAUSE_UNKNOWN ? KVMHB_CAUSE_HUNG : cause);
+	}
+
+	if (c->crowd)
+		return look(c, late(KVMHB_CAUSE_HOST_DEGRADED), timeout_ns / 2);
+	if (cause == KVMHB_CAUSE_BEAT_LOST && c->window_ns < pulse_ns)
+		return look(c, c->so_far, pulse_ns - c->window_ns);
+	if (cause == KVMHB_CAUSE_UNKNOWN && known)
+		return look(c, (struct kvmhb_verdict) { KVMHB_UNRESPONSIVE, cause },
+			    timeout_ns / 2);
+	return final(KVMHB_UNRESPONSIVE, cause);
+}
+
+/* It cannot run any more, and needs no opportunity to be judged. */
+static struct kvmhb_ruling broken(const struct kvmhb_case *c)
+{
+	if (c->silence_ns < c->timing.timeout_ns || (c->so_far.state != KVMHB_LATE &&
+						     c->so_far.state != KVMHB_UNRESPONSIVE))
+		return look(c, late(KVMHB_CAUSE_NONE),
+			    left(c->timing.timeout_ns, c->silence_ns));
+	return final(KVMHB_UNRESPONSIVE, KVMHB_CAUSE_KVM_ERROR);
+}
+
+/**
+ * kvmhb_rule - judge a guest
+ * @c: all that is known
+ *
+ * A guest is late before it is unresponsive, however long the silence: whoever
+ * follows the transitions sees the same order each time. A caller that gets a
+ * new state therefore asks again.
+ *
+ * Return: the verdict, and when to look again. Context: any.
+ */
+struct kvmhb_ruling kvmhb_rule(const struct kvmhb_case *c)
+{
+	u64 late_ns = kvmhb_late_ns(&c->timing);
+
+	if (c->beaten || (c->silence_ns < late_ns && c->so_far.state != KVMHB_PAUSED))
+		return (struct kvmhb_ruling) {
+			.verdict = living(c),
+			.look_in_ns = max(min(left(late_ns, c->silence_ns), c->stale_in_ns),
+					  look_min_ns(&c->timing)),
+		};
+
+	if (c->vcpus[KVMHB_SHUT_DOWN])
+		return final(KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT);
+	if (c->dead || c->vcpus[KVMHB_FAILED])
+		return broken(c);
+	if (kvmhb_all_out(c))
+		return held(c);
+	if (c->host_late && c->so_far.state != KVMHB_UNRESPONSIVE)
+		return look(c, unpaused_ns(c) < c->timing.timeout_ns ?
+				c->so_far : late(KVMHB_CAUSE_HOST_DEGRADED),
+			    kvmhb_lateness_max_ns(&c->timing));
+	if (c->run_ns < c->timing.timeout_ns)
+		return too_early(c);
+	return overdue(c);
+}

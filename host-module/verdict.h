@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The verdict: what follows from a guest's silence and from what is known of its
+ * vCPUs. Pure functions, tested row by row by selftests/kunit.
+ */
+#ifndef KVMHB_VERDICT_H
+#define KVMHB_VERDICT_H
+
+#include <linux/types.h>
+
+#include "rules.h"
+
+struct kvmhb_vcpu;
+
+/**
+ * enum kvmhb_doing - what a vCPU did while its guest was silent
+ * @KVMHB_ABSENT: nothing: it has no thread
+ * @KVMHB_SHUT_DOWN: a triple fault shut it down
+ * @KVMHB_FAILED: KVM could not run it
+ * @KVMHB_STOPPED_BY_HOST: a signal, the freezer or a debugger stopped it
+ * @KVMHB_AWAY: it was outside KVM_RUN, at two looks
+ * @KVMHB_IN_VMM: likewise, since it asked the VMM for something
+ * @KVMHB_LEAVING: it is outside KVM_RUN, as far as one look can tell
+ * @KVMHB_BLOCKED: it is in KVM_RUN, and asleep in the host's kernel
+ * @KVMHB_LIVING: it takes interrupts
+ * @KVMHB_HALTING: it was halted all the time
+ * @KVMHB_SPINNING: it executed most of the time
+ * @KVMHB_UNCLEAR: none of these
+ * @KVMHB_NR_DOINGS: number of them
+ */
+enum kvmhb_doing {
+	KVMHB_ABSENT,
+	KVMHB_SHUT_DOWN,
+	KVMHB_FAILED,
+	KVMHB_STOPPED_BY_HOST,
+	KVMHB_AWAY,
+	KVMHB_IN_VMM,
+	KVMHB_LEAVING,
+	KVMHB_BLOCKED,
+	KVMHB_LIVING,
+	KVMHB_HALTING,
+	KVMHB_SPINNING,
+	KVMHB_UNCLEAR,
+	KVMHB_NR_DOINGS
+};
+
+/**
+ * struct kvmhb_case - all that is known when a guest is judged
+ * @timing: how often it has to beat
+ * @so_far: state and cause so far, an armed state
+ * @beaten: it has beaten since it fell silent
+ * @silence_ns: time since the last beat, ns
+ * @run_ns: of it, the time in which the guest could have beaten, ns
+ * @denied_ns: of it, the time in which it could not, ns. Less than the rest of
+ *	@silence_ns if there was a pause: both begin anew at its end
+ * @waited_ns: of that, the time in which a vCPU waited for a host CPU, ns
+ * @window_ns: time between the looks by which @vcpus were classed, ns
+ * @vcpus: how many vCPUs did what
+ * @nr_vcpus: their number, 0 if nothing is known of any
+ * @dead: KVM has given the VM up
+ * @pulsing: some slot moved since a beat was due
+ * @partial: a CPU's slot is stale
+ * @softlockup: a CPU's scheduler is stale
+ * @userspace: userspace is stale
+ * @stale_in_ns: when the next CPU will be stale if it does not move, ns from now
+ * @host_late: this look came too late, or too much time was stolen from the host
+ * @crowd: most guests of this host seem to be silent, and this is the first time
+ *	that it matters
+ */
+struct kvmhb_case {
+	struct kvmhb_timing timing;
+	struct kvmhb_verdict so_far;
+	bool beaten;
+	u64 silence_ns;
+	u64 run_ns;
+	u64 denied_ns;
+	u64 waited_ns;
+	u64 window_ns;
+	unsigned int vcpus[KVMHB_NR_DOINGS];
+	unsigned int nr_vcpus;
+	bool dead;
+	bool pulsing;
+	bool partial;
+	bool softlockup;
+	bool userspace;
+	u64 stale_in_ns;
+	bool host_late;
+	bool crowd;
+};
+
+/**
+ * struct kvmhb_ruling - what follows from a case
+ * @verdict: state and cause
+ * @look_in_ns: when to look again, ns from now, or %KVMHB_NO_DEADLINE
+ */
+struct kvmhb_ruling {
+	struct kvmhb_verdict verdict;
+	u64 look_in_ns;
+};
+
+enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_vcpu *then,
+			     const struct kvmhb_vcpu *now, u64 window_ns);
+bool kvmhb_all_out(const struct kvmhb_case *c);
+u64 kvmhb_lateness_max_ns(const struct kvmhb_timing *timing);
+struct kvmhb_ruling kvmhb_rule(const struct kvmhb_case *c);
+
+#endif /* KVMHB_VERDICT_H */

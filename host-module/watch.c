@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/cpumask.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "host.h"
+#include "runclock.h"
+#include "verdict.h"
+#include "watch.h"
+
+/**
+ * kvmhb_watch_init - prepare to watch a guest
+ * @watch: what to initialise
+ * @pulse: the VM's pulse page
+ *
+ * Return: 0 or -ENOMEM. Context: process.
+ */
+int kvmhb_watch_init(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse)
+{
+	memset(watch, 0, sizeof(*watch));
+	watch->slots = kvcalloc(pulse->nr_slots, sizeof(*watch->slots), GFP_KERNEL_ACCOUNT);
+	return watch->slots ? 0 : -ENOMEM;
+}
+
+/**
+ * kvmhb_watch_uninit - undo kvmhb_watch_init()
+ * @watch: what it initialised
+ *
+ * Context: process.
+ */
+void kvmhb_watch_uninit(struct kvmhb_watch *watch)
+{
+	kvfree(watch->slots);
+	kfree(watch->vcpus);
+	watch->slots = NULL;
+	watch->vcpus = NULL;
+	watch->nr_vcpus = 0;
+}
+
+/* vCPUs may be plugged in later. Without memory for them, nothing is known of them. */
+static void grow(struct kvmhb_watch *watch, unsigned int nr)
+{
+	struct kvmhb_vcpu_watch *vcpus;
+
+	if (nr <= watch->nr_vcpus)
+		return;
+	vcpus = krealloc(watch->vcpus, nr * sizeof(*vcpus), GFP_KERNEL_ACCOUNT);
+	if (!vcpus)
+		return;
+	memset(vcpus + watch->nr_vcpus, 0, (nr - watch->nr_vcpus) * sizeof(*vcpus));
+	watch->vcpus = vcpus;
+	watch->nr_vcpus = nr;
+}
+
+/* Looks at all vCPUs. Returns how much of @elapsed_ns was denied to one of them at the most. */
+static u64 look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed_ns, u64 *waited_ns)
+{
+	u64 denied_ns = 0;
+	unsigned int nr;
+
+	grow(watch, kvmhb_evidence_nr_vcpus(kvm));
+	for (nr = 0; nr < watch->nr_vcpus; nr++) {
+		struct kvmhb_vcpu_watch *vcpu = &watch->vcpus[nr];
+
+		vcpu->then = vcpu->now;
+		if (!kvmhb_evidence_vcpu(kvm, nr, &vcpu->now))
+			continue;
+		/* A halt in KVM may just be ending, and be counted nowhere. */
+		if (vcpu->now.pid == vcpu->then.pid && vcpu->now.running && vcpu->then.running)
+			vcpu->now.halted_ns = max(vcpu->now.halted_ns, vcpu->then.halted_ns);
+		denied_ns = max(denied_ns, kvmhb_denied_ns(&vcpu->then, &vcpu->now, elapsed_ns));
+		*waited_ns = max(*waited_ns, kvmhb_waited_ns(&vcpu->then, &vcpu->now));
+	}
+	*waited_ns = min(*waited_ns, elapsed_ns);
+	return denied_ns;
+}
+
+/* Looks at the pulse page. Returns whether a slot has moved. */
+static bool look_at_slots(struct kvmhb_watch *watch, struct kvm *kvm,
+			  const struct kvmhb_pulse *pulse, u64 timeout_ns, u64 run_ns)
+{
+	DECLARE_BITMAP(stale_schedulers, KVMHB_PULSE_MAX_SLOTS) = {};
+	/* A guest has no more CPUs than its VM. */
+	unsigned int nr_slots = kvm ? min(watch->nr_vcpus, pulse->nr_slots) : pulse->nr_slots;
+	bool moved = false;
+	unsigned int nr;
+
+	bitmap_zero(watch->stale, KVMHB_PULSE_MAX_SLOTS);
+	watch->stale_in_ns = U64_MAX;
+	for (nr = 0; nr < nr_slots; nr++) {
+		struct kvmhb_slot_watch *slot = &watch->slots[nr];
+		struct kvmhb_slot seen = kvmhb_pulse_slot(pulse, nr);
+
+		slot->run_ns += run_ns;
+		if (seen.pulses != slot->pulses || !slot->online || !seen.online) {
+			moved |= seen.online && seen.pulses != slot->pulses;
+			slot->run_ns = 0;
+		}
+		slot->pulses = seen.pulses;
+		slot->online = seen.online;
+		if (!seen.online)
+			continue;
+
+		if (slot->run_ns >= timeout_ns)
+			__set_bit(nr, watch->stale);
+		else
+			watch->stale_in_ns = min(watch->stale_in_ns, timeout_ns - slot->run_ns);
+		if (seen.sched_age_ns >= timeout_ns)
+			__set_bit(nr, stale_schedulers);
+	}
+
+	watch->partial = !bitmap_empty(watch->stale, KVMHB_PULSE_MAX_SLOTS);
+	watch->softlockup = !bitmap_empty(stale_schedulers, KVMHB_PULSE_MAX_SLOTS);
+	if (!watch->partial)
+		bitmap_copy(watch->stale, stale_schedulers, KVMHB_PULSE_MAX_SLOTS);
+	watch->userspace = kvmhb_pulse_user_stale(pulse);
+	return moved;
+}
+
+/* Whether so much was taken from the host that its guests cannot be judged. */
+static bool robbed(struct kvmhb_watch *watch, u64 elapsed_ns)
+{
+	u64 then_ns = watch->steal_ns;
+
+	watch->steal_ns = kvmhb_evidence_steal_ns();
+	return watch->steal_ns - then_ns > div_u64(elapsed_ns, 10) * num_online_cpus();
+}
+
+/* Forgets the silence so far: as if the guest, and each of its CPUs, had just beaten. */
+static void forgive(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse)
+{
+	unsigned int nr;
+
+	watch->run_ns = 0;
+	watch->denied_ns = 0;
+	watch->waited_ns = 0;
+	for (nr = 0; nr < pulse->nr_slots; nr++)
+		watch->slots[nr].run_ns = 0;
+}
+
+/* From here on it is seen what the vCPUs do instead of beating. */
+static void begin_window(struct kvmhb_watch *watch)
+{
+	unsigned int nr;
+
+	watch->first_ns = watch->seen_ns;
+	watch->pulsing = false;
+	for (nr = 0; nr < watch->nr_vcpus; nr++)
+		watch->vcpus[nr].first = watch->vcpus[nr].now;
+}
+
+/**
+ * kvmhb_watch_look - look at the guest
+ * @watch: what has been seen of it
+ * @kvm: the VM, or NULL
+ * @pulse: its pulse page
+ * @timing: how often it has to beat
+ * @last_beat_ns: when it last beat, ns of CLOCK_MONOTONIC
+ * @due_ns: when this look was to be made, likewise; 0 if it is not the timer's
+ *
+ * Context: process; the caller serialises.
+ */
+void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse,
+		      const struct kvmhb_timing *timing, u64 last_beat_ns, u64 due_ns)
+{
+	bool was_out = watch->out;
+	u64 before_ns = watch->run_ns;
+	int sleeps = kvmhb_host_sleeps();
+	u64 now_ns = ktime_get_ns();
+	u64 elapsed_ns = now_ns - watch->seen_ns;
+	u64 late_ns = due_ns && due_ns < now_ns ? min(now_ns - due_ns, elapsed_ns) : 0;
+	bool beaten = last_beat_ns != watch->last_beat_ns;
+	struct kvmhb_case c = {};
+	u64 waited_ns = 0;
+	u64 denied_ns;
+	bool moved;
+
+	denied_ns = max(look_at_vcpus(watch, kvm, elapsed_ns, &waited_ns), late_ns);
+	if (sleeps != watch->sleeps)
+		denied_ns = elapsed_ns;
+	watch->sleeps = sleeps;
+	watch->host_late = late_ns > kvmhb_lateness_max_ns(timing);
+	watch->host_late |= robbed(watch, elapsed_ns);
+	watch->seen_ns = now_ns;
+	moved = look_at_slots(watch, kvm, pulse, timing->timeout_ns, elapsed_ns - denied_ns);
+
+	if (beaten) {
+		/* What was denied may have been so before the beat: that is forgiven. */
+		u64 silence_ns = now_ns > last_beat_ns ? now_ns - last_beat_ns : 0;
+
+		watch->last_beat_ns = last_beat_ns;
+		watch->denied_ns = min(denied_ns, silence_ns);
+		watch->run_ns = silence_ns - watch->denied_ns;
+		watch->waited_ns = min(waited_ns, silence_ns);
+	} else {
+		watch->run_ns += elapsed_ns - denied_ns;
+		watch->denied_ns += denied_ns;
+		watch->waited_ns += waited_ns;
+		watch->pulsing |= moved;
+		watch->pulsing &= watch->stale_in_ns != U64_MAX;
+	}
+	/* Until its next beat is due, whatever it does is no sign of anything. */
+	if (beaten || before_ns < timing->interval_ns)
+		begin_window(watch);
+
+	kvmhb_watch_describe(watch, &c);
+	watch->out = kvmhb_all_out(&c) && !c.vcpus[KVMHB_LEAVING];
+	if (was_out && !watch->out) {
+		forgive(watch, pulse);
+		begin_window(watch);
+	}
+}
+
+/**
+ * kvmhb_watch_restart - begin to watch a new incarnation of the guest
+ * @watch: what to begin anew
+ * @kvm: the VM, or NULL
+ * @pulse: its pulse page
+ *
+ * Context: process; the caller serialises.
+ */
+void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
+			 const struct kvmhb_pulse *pulse)
+{
+	u64 waited_ns = 0;
+	unsigned int nr;
+
+	watch->seen_ns = ktime_get_ns();
+	watch->last_beat_ns = 0;
+	watch->out = false;
+	watch->host_late = false;
+	watch->sleeps = kvmhb_host_sleeps();
+	watch->steal_ns = kvmhb_evidence_steal_ns();
+	look_at_vcpus(watch, kvm, 0, &waited_ns);
+	for (nr = 0; nr < pulse->nr_slots; nr++)
+		watch->slots[nr].online = false;
+	look_at_slots(watch, kvm, pulse, U64_MAX, 0);
+	forgive(watch, pulse);
+	begin_window(watch);
+}
+
+/**
+ * kvmhb_watch_describe - say what has been seen
+ * @watch: what has been seen
+ * @c: the case; filled in as far as it follows from @watch
+ *
+ * Context: any; the caller serialises.
+ */
+void kvmhb_watch_describe(const struct kvmhb_watch *watch, struct kvmhb_case *c)
+{
+	unsigned int nr;
+
+	c->run_ns = watch->run_ns;
+	c->denied_ns = watch->denied_ns;
+	c->waited_ns = watch->waited_ns;
+	c->window_ns = watch->seen_ns - watch->first_ns;
+	c->pulsing = watch->pulsing;
+	c->partial = watch->partial;
+	c->softlockup = watch->softlockup;
+	c->userspace = watch->userspace;
+	c->stale_in_ns = watch->stale_in_ns;
+	c->host_late = watch->host_late;
+	c->nr_vcpus = watch->nr_vcpus;
+	for (nr = 0; nr < watch->nr_vcpus; nr++) {
+		const struct kvmhb_vcpu_watch *vcpu = &watch->vcpus[nr];
+
+		c->vcpus[kvmhb_doing(&vcpu->first, &vcpu->then, &vcpu->now, c->window_ns)]++;
+	}
+}
+
+/**
+ * kvmhb_watch_keep - keep what was seen last, to be shown
+ * @watch: what has been seen
+ *
+ * Context: any; the caller serialises.
+ */
+void kvmhb_watch_keep(struct kvmhb_watch *watch)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < watch->nr_vcpus; nr++)
+		watch->vcpus[nr].judged = watch->vcpus[nr].now;
+}

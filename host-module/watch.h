@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the monitor has seen of its guest, look by look: the vCPUs, the pulse page,
+ * and the run clock that follows from them.
+ */
+#ifndef KVMHB_WATCH_H
+#define KVMHB_WATCH_H
+
+#include <linux/bitmap.h>
+#include <linux/types.h>
+
+#include "evidence.h"
+#include "pulse.h"
+
+struct kvmhb_case;
+struct kvmhb_timing;
+
+/**
+ * struct kvmhb_vcpu_watch - a vCPU, at the looks that matter
+ * @first: at the first look after a beat was due
+ * @then: at the look before the last one
+ * @now: at the last one
+ * @judged: at the look that led to the last report
+ */
+struct kvmhb_vcpu_watch {
+	struct kvmhb_vcpu first;
+	struct kvmhb_vcpu then;
+	struct kvmhb_vcpu now;
+	struct kvmhb_vcpu judged;
+};
+
+/**
+ * struct kvmhb_slot_watch - a CPU's slot of the pulse page
+ * @pulses: what it said at the last look
+ * @run_ns: since when it has said so, on the run clock, ns
+ * @online: the guest said that this CPU pulses
+ */
+struct kvmhb_slot_watch {
+	u64 pulses;
+	u64 run_ns;
+	bool online;
+};
+
+/**
+ * struct kvmhb_watch - what has been seen of a guest
+ * @seen_ns: time of the last look, ns of CLOCK_MONOTONIC
+ * @last_beat_ns: the last beat known at it, likewise
+ * @first_ns: time of the first look after a beat was due; of each look until then
+ * @run_ns: the guest's silence on the run clock, ns
+ * @denied_ns: of its silence, the time in which it could not have beaten, ns;
+ *	both begin anew after a pause
+ * @waited_ns: of that, the time in which a vCPU waited for a host CPU, ns
+ * @pulsing: a slot moved since @first_ns, and not all are stale by now
+ * @out: at the last look no vCPU had been where it could run for a while
+ * @host_late: the last look came too late, or too much was stolen from the host
+ * @sleeps: kvmhb_host_sleeps() at the last look
+ * @steal_ns: kvmhb_evidence_steal_ns() at the last look
+ * @stale_in_ns: when the next slot will be stale, ns from the last look
+ * @partial: a slot is stale
+ * @softlockup: a scheduler is stale
+ * @userspace: userspace is stale
+ * @stale: the CPUs whose slots are stale, or if there are none, whose schedulers
+ * @vcpus: what was seen of each vCPU
+ * @nr_vcpus: entries of @vcpus
+ * @slots: what was seen of each slot of the pulse page
+ */
+struct kvmhb_watch {
+	u64 seen_ns;
+	u64 last_beat_ns;
+	u64 first_ns;
+	u64 run_ns;
+	u64 denied_ns;
+	u64 waited_ns;
+	bool pulsing;
+	bool out;
+	bool host_late;
+	int sleeps;
+	u64 steal_ns;
+	u64 stale_in_ns;
+	bool partial;
+	bool softlockup;
+	bool userspace;
+	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
+	struct kvmhb_vcpu_watch *vcpus;
+	unsigned int nr_vcpus;
+	struct kvmhb_slot_watch *slots;
+};
+
+int kvmhb_watch_init(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse);
+void kvmhb_watch_uninit(struct kvmhb_watch *watch);
+void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
+			 const struct kvmhb_pulse *pulse);
+void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse,
+		      const struct kvmhb_timing *timing, u64 last_beat_ns, u64 due_ns);
+void kvmhb_watch_describe(const struct kvmhb_watch *watch, struct kvmhb_case *c);
+void kvmhb_watch_keep(struct kvmhb_watch *watch);
+
+#endif /* KVMHB_WATCH_H */
