@@ -18,6 +18,11 @@ demo:
 check:
 	@selftests/check
 
+# Every cause, N times over.
+N ?= 20
+matrix:
+	@selftests/matrix $(N)
+
 style:
 	@selftests/style
 
@@ -26,4 +31,4 @@ clean:
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
 	rm -rf build Module.symvers modules.order .*.cmd
 
-.PHONY: modules install demo check style clean
+.PHONY: modules install demo check matrix style clean

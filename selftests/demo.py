@@ -113,7 +113,7 @@ def main():
     guest.close()
 
     history = monitor.history()
-    expected = ["waiting", "alive", "late", "unresponsive:unknown", "alive", "stopped:shutdown", "detached:shutdown"]
+    expected = ["waiting", "alive", "late", "unresponsive:hung", "alive", "stopped:shutdown", "detached:shutdown"]
     monitor.remove()
     if os.system("rmmod kvm_heartbeat"):
         raise SystemExit("the module cannot be unloaded")

@@ -91,7 +91,8 @@ class Monitor:
         with self._changed:
             if not self._changed.wait_for(find, timeout):
                 raise Timeout(f"waited {timeout} s for {count} x event {name} {fields}; the last ones were:\n" +
-                              "\n".join(map(repr, self.events[since:][-20:])))
+                              "\n".join(repr(event) for event in self.events[since:] if event.name != "beat"
+                                        or name == "beat")[-4000:])
             return find()
 
     def wait_state(self, state, since=0, timeout=TIMEOUT, **fields):

@@ -7,19 +7,22 @@
  *   freeze_ms  1 to 600000. Every CPU sits with interrupts off for so many
  *              milliseconds, then all go on. The write returns after that.
  *   spin       "all" or a list of online CPUs ("0,2-3"). These CPUs turn
- *              interrupts off and loop, for ever.
- *   halt       likewise, but they execute HLT, for ever. An NMI wakes such a
- *              CPU for as long as it takes to halt again.
+ *              interrupts off and loop, for ever or for last_ms.
+ *   halt       likewise, but they execute HLT, until an NMI comes to the CPU
+ *              ("apic_extnmi=all" lets those of the VMM come to all of them).
+ *   last_ms    0 to 600000, 0 at first. How long a spin lasts that is begun
+ *              later: so many milliseconds, not for ever.
  *
- * A write to spin or halt returns only if the CPU it happens to run on is not
- * in the list: pin the writer to a CPU that is to live. It does not wait until
- * the others have stopped. Whatever else is written is refused (EINVAL,
- * ERANGE) and has no effect.
+ * A write to spin or halt returns when that is over on the CPU that it happens
+ * to run on, if that is in the list: pin the writer to a CPU that is to live.
+ * It does not wait until the others have stopped. Whatever else is written is
+ * refused (EINVAL, ERANGE) and has no effect.
  *
  * After spin or halt the module can't be unloaded: CPUs are executing it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <asm/nmi.h>
 #include <linux/compiler.h>
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
@@ -29,6 +32,8 @@
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/percpu.h>
+#include <linux/ptrace.h>
 #include <linux/smp.h>
 #include <linux/stop_machine.h>
 #include <linux/string.h>
@@ -71,19 +76,38 @@ static const struct kernel_param_ops fault_freeze_ops = {
 	.set = fault_freeze_set,
 };
 
+static unsigned int last_ms;
+
 /* Not cpu_relax(): hypervisors notice PAUSE in a loop and may step in. */
 static void fault_spin(void *unused)
 {
-	local_irq_disable();
-	for (;;)
+	ktime_t end = last_ms ? ktime_add_ms(ktime_get(), last_ms) : KTIME_MAX;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	while (ktime_before(ktime_get(), end))
 		barrier();
+	local_irq_restore(flags);
 }
+
+static DEFINE_PER_CPU(bool, fault_halted);
 
 static void fault_halt(void *unused)
 {
-	local_irq_disable();
-	for (;;)
+	unsigned long flags;
+
+	local_irq_save(flags);
+	this_cpu_write(fault_halted, true);
+	while (this_cpu_read(fault_halted))
 		asm volatile("hlt" : : : "memory");
+	local_irq_restore(flags);
+}
+
+static int fault_nmi(unsigned int type, struct pt_regs *regs)
+{
+	/* All NMIs are ours while there is no other source of them. */
+	this_cpu_write(fault_halted, false);
+	return NMI_HANDLED;
 }
 
 static int fault_parse_cpus(const char *val, struct cpumask *cpus)
@@ -102,6 +126,15 @@ static int fault_parse_cpus(const char *val, struct cpumask *cpus)
 		return -EINVAL;
 	return 0;
 }
+
+static int fault_last_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, FAULT_FREEZE_MAX_MS);
+}
+
+static const struct kernel_param_ops fault_last_ops = {
+	.set = fault_last_set,
+};
 
 /* May not return, see above. */
 static int fault_stop_cpus(const char *val, smp_call_func_t stop,
@@ -144,12 +177,26 @@ static const struct kernel_param_ops fault_halt_ops = {
 	.set = fault_halt_set,
 };
 
+static int __init fault_init(void)
+{
+	return register_nmi_handler(NMI_LOCAL, fault_nmi, 0, KBUILD_MODNAME);
+}
+module_init(fault_init);
+
+static void __exit fault_exit(void)
+{
+	unregister_nmi_handler(NMI_LOCAL, KBUILD_MODNAME);
+}
+module_exit(fault_exit);
+
+module_param_cb(last_ms, &fault_last_ops, &last_ms, 0200);
+MODULE_PARM_DESC(last_ms, "how long spin and halt last, ms; 0 for ever");
 module_param_cb(freeze_ms, &fault_freeze_ops, NULL, 0200);
 MODULE_PARM_DESC(freeze_ms, "freeze all CPUs for 1 to 600000 ms");
 module_param_cb(spin, &fault_spin_ops, NULL, 0200);
-MODULE_PARM_DESC(spin, "CPUs to loop for ever with interrupts off: a list or \"all\"");
+MODULE_PARM_DESC(spin, "CPUs to loop with interrupts off: a list or \"all\"");
 module_param_cb(halt, &fault_halt_ops, NULL, 0200);
-MODULE_PARM_DESC(halt, "CPUs to halt for ever with interrupts off: a list or \"all\"");
+MODULE_PARM_DESC(halt, "CPUs to halt with interrupts off: a list or \"all\"");
 
 MODULE_DESCRIPTION("Hangs the kernel on purpose, to test kvm-heartbeat");
 MODULE_AUTHOR("kvm-heartbeat authors");

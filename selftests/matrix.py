@@ -1,0 +1,507 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Every cause on a real guest, guilty and innocent. Runs inside the rig's host; prints TAP.
+
+    matrix.py [ROUNDS] [SCENARIO...]
+
+Each scenario is run once a round at each of two timings (TIMINGS), and has one TAP line for both. It is judged
+by the whole history of states and causes, from the trace: what must be in it, in this order, and nothing else.
+That a beat is late is no accusation, nor is what the host then says of itself, and on emulation no wonder: where
+that (MERE) is not what a scenario is about, it is left out. In the end there is a table of confusion: what each
+scenario was taken for.
+"""
+
+import collections
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+from guest_test import FAULT, FAULT_KO, MS, SEC, Run, expect, expect_in, save, test_kexec, test_reboot
+from hb import TOP, GuestError, Timeout, kernels
+
+TIMINGS = {"200/400 ms": 200 * MS, "2/4 s": 2 * SEC}
+MERE = ["late"] + [f"late:{cause}" for cause in ("starved", "paused", "vmm-stuck", "host-blocked", "host-degraded")]
+FAULT_HOST_KO = f"{TOP}/build/{os.uname().release}/src/selftests/modules/kvm_heartbeat_fault.ko"
+CGROUP = "/sys/fs/cgroup"
+WATCHDOG = "/dev/watchdog0"
+
+SCENARIOS = {}
+
+
+def scenario(*told, or_told=None):
+    """Make a function a scenario, from which such a story is to follow, or the other one."""
+    def add(function):
+        SCENARIOS[function.__name__] = function, [list(told)] + ([or_told] if or_told is not None else [])
+        return function
+    return add
+
+
+def story(history, name=None):
+    """A history as it is told: of a guest that was alive at first, without what is not a scenario's affair."""
+    told = ["alive"]
+    for state in history:
+        if (state not in MERE or name and state in SCENARIOS[name][1][0]) and state != told[-1]:
+            told.append(state)
+    return told[1:]
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(str(text))
+
+
+def threads(run):
+    """The VMM's threads."""
+    return [int(tid) for tid in os.listdir(f"/proc/{run.guest.pid}/task")]
+
+
+class Stage(Run):
+    """The VM and its monitor, and what scenarios do with them."""
+
+    def __init__(self):
+        super().__init__(kexec=True, append="panic=0 reboot=t apic_extnmi=all",
+                         files={f"/bin/{name}": f"{TOP}/build/bin/{name}" for name in ("poke", "hog")})
+        self.interval_ns = 2 * SEC
+
+    def begin(self):
+        """A guest that beats by the interval of the moment."""
+        self.start()
+        self.load()
+
+    def restart(self, **options):
+        """Kill the VM, whatever it is doing, and begin anew."""
+        self.guest.kill()
+        self.guest.wait_exit()
+        self.guest.close()
+        self.start(**options)
+        self.load()
+
+    def load(self):
+        super().load()
+        self.guest.run(f"[ -d {FAULT} ] || insmod {FAULT_KO}")
+
+    def tune(self, interval_ns):
+        """Go on by another interval; beats by the old one are over when it returns."""
+        self.interval_ns = interval_ns
+        since = self.monitor.mark()
+        self.monitor.set("interval_ns", interval_ns)
+        self.monitor.wait_beats(4, since=since)
+
+    def timeouts(self, count):
+        """So many timeouts, in ms."""
+        return count * 2 * self.interval_ns // MS
+
+    def wait(self, ms):
+        """Let time pass in which nothing is to happen."""
+        self.guest.run(f"sleep {ms / 1000}")
+
+    def fault(self, name, value, ms=0):
+        """Have the guest's fault module do something, for so long if it is to end by itself."""
+        self.guest.run(f"echo {ms} > {FAULT}/last_ms")
+        # Pinned where it will live, if that is to be.
+        return self.guest.send(f"taskset 1 sh -c 'echo {value} > {FAULT}/{name}'")
+
+    def outage(self, since, cause):
+        """Wait until the guest is accused, and look how."""
+        state = self.monitor.wait_state("unresponsive", since)
+        timeout_ns = 2 * self.interval_ns
+        if cause != "beat-lost":
+            expect_in(state.run_ns, timeout_ns, timeout_ns + max(timeout_ns // 64, 20 * MS), "time on the run clock")
+        return self.monitor.wait_state("unresponsive", since, cause=cause)
+
+
+# Guilty
+
+@scenario("unresponsive:hung", "alive")
+def all_cpus_spin(stage, since):
+    """All CPUs spin with interrupts off"""
+    stage.fault("spin", "all", stage.timeouts(4))
+    stage.outage(since, "hung")
+
+
+@scenario("degraded:partial", "alive")
+def one_cpu_spins(stage, since):
+    """One of two CPUs spins with interrupts off"""
+    stage.fault("spin", "1", stage.timeouts(6))
+    stage.monitor.wait_state("degraded", since, cause="partial")
+    expect(stage.monitor.get("stale_vcpus"), "1")
+
+
+@scenario("unresponsive:halted", "alive")
+def all_cpus_halt(stage, since):
+    """All CPUs halt with interrupts off"""
+    stage.fault("halt", "all")
+    stage.outage(since, "halted")
+    stage.guest.qmp("inject-nmi")
+
+
+@scenario("degraded:partial", "alive")
+def one_cpu_halts(stage, since):
+    """One of two CPUs halts with interrupts off"""
+    stage.fault("halt", "1")
+    stage.monitor.wait_state("degraded", since, cause="partial")
+    expect(stage.monitor.get("stale_vcpus"), "1")
+    stage.guest.qmp("inject-nmi")
+
+
+@scenario("degraded:softlockup", "alive")
+def scheduler_dead(stage, since):
+    """A real-time task on every CPU, interrupts live"""
+    hog = stage.guest.send(f"hog {stage.timeouts(4) // 1000 + 3}")
+    stage.monitor.wait_state("degraded", since, cause="softlockup")
+    hog.wait()
+
+
+@scenario("degraded:userspace", "alive")
+def userspace_frozen(stage, since):
+    """Userspace is frozen, and with it the daemon that feeds the watchdog"""
+    stage.guest.run(f"watchdog -T 2 -t 1 {WATCHDOG}")
+    stage.wait(3000)
+    expect(story(stage.monitor.history(since)), [], "while the watchdog is fed")
+    stage.guest.run("killall -STOP watchdog")
+    stage.monitor.wait_state("degraded", since, cause="userspace")
+    expect(stage.monitor.get("stale_vcpus"), "")
+    mark = stage.monitor.mark()
+    stage.guest.run("killall -CONT watchdog")
+    stage.monitor.wait_state("alive", mark)
+    stage.guest.run("killall watchdog")
+
+
+@scenario("stopped:unload", "alive", "unresponsive:beat-lost", "stopped:unload", "alive")
+def beats_lost(stage, since):
+    """The guest lives, but its driver's timers are lost"""
+    stage.guest.run("rmmod kvm_heartbeat_guest && poke lifecycle 1")
+    stage.outage(since, "beat-lost")
+    stage.guest.run("poke lifecycle 5")
+    stage.load()
+
+
+@scenario("panicked:panic", "waiting", "alive")
+def panic(stage, since):
+    """The guest's kernel panics"""
+    # To print an oops there would take longer than a timeout, with interrupts off.
+    stage.guest.run("echo N > /sys/class/tty/ttyS0/console")
+    stage.guest.send("echo c > /proc/sysrq-trigger")
+    stage.monitor.wait_state("panicked", since)
+    stage.guest.qmp("system_reset")
+    stage.monitor.wait_state("waiting", since)
+    stage.wait_boot()
+    stage.load()
+
+
+@scenario("panicked:triple-fault", "waiting", "alive")
+def triple_fault(stage, since):
+    """A triple fault resets the guest"""
+    stage.guest.send("echo b > /proc/sysrq-trigger")
+    stage.monitor.wait_state("waiting", since)
+    stage.wait_boot()
+    stage.load()
+
+
+@scenario("detached:vmm-gone", "waiting", "alive")
+def vmm_killed(stage, since):
+    """The VMM is killed"""
+    stage.restart()
+
+
+# Innocent, whoever is to blame
+
+@scenario("late:vmm-stuck", "alive")
+def vmm_stuck(stage, since):
+    """QEMU's main loop is stuck, with its lock: the next doorbell waits for it"""
+    fifo = f"/tmp/{stage.monitor.uuid}"
+    os.mkfifo(fifo)
+    # Until somebody reads it.
+    stuck = threading.Thread(target=stage.guest.qmp, args=["pmemsave"], kwargs={"val": 0, "size": 1, "filename": fifo})
+    stuck.start()
+    stage.monitor.wait_state("late", since, cause="vmm-stuck")
+    time.sleep(stage.timeouts(2) / 1000)   # longer than any other silence would last
+    expect(stage.monitor.get("state"), "late")
+    with open(fifo, "rb") as end:
+        end.read()
+    stuck.join()
+    os.unlink(fifo)
+
+
+@scenario("detached:vmm-gone", "waiting", "alive", "late:host-blocked", "alive")
+def host_blocked(stage, since):
+    """The guest's memory is in a file, and the file's file system is frozen"""
+    disk = Disk()
+    stage.restart(args=["-object", f"memory-backend-file,id=ram,size=512M,share=on,mem-path={disk.dir}/ram",
+                        "-machine", "memory-backend=ram"])
+    stage.monitor.wait_beats(2)
+    disk.run("fsfreeze -f {dir}")
+    stage.monitor.wait_state("late", since, cause="host-blocked")
+    time.sleep(stage.timeouts(2) / 1000)
+    expect(stage.monitor.get("state"), "late")
+    disk.run("fsfreeze -u {dir}")
+    stage.monitor.wait_event("state", since, count=2, new="alive")
+    stage.guest.run("true")
+
+
+class Disk:
+    """A file system that can be frozen."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="matrix-")
+        self.run("modprobe -q -d {tree} -a loop ext4; mkdir {dir}/on && truncate -s 700M {dir}/image && "
+                 "mkfs.ext4 -q -O ^has_journal {dir}/image && mount -o loop {dir}/image {dir}/on")
+        self.dir += "/on"
+
+    def run(self, command):
+        expect(os.system(command.format(dir=self.dir, tree=kernels()[0])), 0, command)
+
+
+@scenario()
+def host_frozen(stage, since):
+    """The host's CPUs serve no interrupt for three timeouts"""
+    expect(os.system(f"grep -q ^kvm_heartbeat_fault /proc/modules || insmod {FAULT_HOST_KO}"), 0, "insmod")
+    write(f"{FAULT}/freeze_ms", stage.timeouts(3))
+
+
+@scenario("detached:vmm-gone", "waiting", "alive", "stopped:suspend", "alive",
+          or_told=["detached:vmm-gone", "waiting", "alive", "stopped:suspend", "waiting", "alive"])
+def suspend(stage, since):
+    """The guest suspends to memory and wakes up"""
+    stage.restart(packed=True)
+    reply = stage.guest.send("echo mem > /sys/power/state")
+    stage.guest.qmp_event("SUSPEND")
+    stage.monitor.wait_state("stopped", since, cause="suspend")
+    mark = stage.monitor.mark()
+    stage.guest.qmp("system_wakeup")
+    stage.monitor.wait_state("alive", mark)
+    reply.wait()
+
+
+@scenario("paused:paused", "alive")
+def qmp_stop(stage, since):
+    """QMP stop and cont"""
+    stage.guest.qmp("stop")
+    paused = stage.monitor.wait_state("paused", since)
+    expect_in(paused.run_ns, 0, 2 * stage.interval_ns, "time on the run clock")
+    stage.guest.qmp("cont")
+
+
+@scenario()
+def short_stop(stage, since):
+    """QMP stop and cont, again and again, each for less than anyone would notice"""
+    for _ in range(5):
+        stage.guest.qmp("stop")
+        stage.guest.qmp("cont")
+    stage.monitor.wait_beats(3)
+
+
+@scenario("paused:paused", "alive")
+def sigstop(stage, since):
+    """SIGSTOP and SIGCONT"""
+    stage.guest.kill(signal.SIGSTOP)
+    stage.monitor.wait_state("paused", since)
+    stage.guest.kill(signal.SIGCONT)
+
+
+@scenario("paused:paused", "alive")
+def freezer(stage, since):
+    """The cgroup freezer"""
+    group = Group(stage)
+    group.set("cgroup.freeze", 1)
+    stage.monitor.wait_state("paused", since)
+    group.set("cgroup.freeze", 0)
+    group.remove()
+
+
+class Group:
+    """A cgroup with the VMM in it."""
+
+    def __init__(self, stage):
+        self.dir = f"{CGROUP}/{stage.monitor.uuid}"
+        self.pid = stage.guest.pid
+        write(f"{CGROUP}/cgroup.subtree_control", "+cpu")
+        os.mkdir(self.dir)
+        self.set("cgroup.procs", self.pid)
+
+    def set(self, name, value):
+        write(f"{self.dir}/{name}", value)
+
+    def remove(self):
+        write(f"{CGROUP}/cgroup.procs", self.pid)
+        os.rmdir(self.dir)
+
+
+@scenario()
+def quota(stage, since):
+    """A quota of 5 % of a CPU"""
+    group = Group(stage)
+    group.set("cpu.max", "5000 100000")
+    stage.monitor.wait_beats(3, timeout=300)
+    group.remove()
+
+
+@scenario()
+def realtime_hog(stage, since):
+    """A real-time task has the guest's host CPU to itself for three timeouts"""
+    for tid in threads(stage):
+        os.sched_setaffinity(tid, [1])
+    expect(os.system(f"{TOP}/build/bin/hog {stage.timeouts(3) // 1000 + 1} 1"), 0, "hog")
+    for tid in threads(stage):
+        os.sched_setaffinity(tid, [0, 1])
+
+
+@scenario()
+def host_cpu_unplugged(stage, since):
+    """A CPU of the host goes and comes back"""
+    write("/sys/devices/system/cpu/cpu1/online", 0)
+    stage.monitor.wait_beats(3)
+    write("/sys/devices/system/cpu/cpu1/online", 1)
+    stage.monitor.wait_beats(3)
+
+
+@scenario(or_told=["paused:paused", "alive"])
+def host_sleeps(stage, since):
+    """The host suspends, as far as all its tasks being frozen for 5 s, and resumes"""
+    write("/sys/power/pm_test", "freezer")
+    write("/sys/power/state", "freeze")
+    write("/sys/power/pm_test", "none")
+
+
+@scenario("stopped:reboot", "waiting", "alive")
+def reboot(stage, since):
+    """The guest reboots"""
+    test_reboot(stage)
+
+
+@scenario("stopped:reboot", "alive")
+def kexec(stage, since):
+    """The guest enters another kernel by kexec"""
+    test_kexec(stage)
+
+
+@scenario()
+def guest_cpu_offline(stage, since):
+    """A CPU of the guest goes offline for three timeouts and comes back"""
+    stage.guest.run("echo 0 > /sys/devices/system/cpu/cpu1/online")
+    stage.wait(stage.timeouts(3))
+    stage.guest.run("echo 1 > /sys/devices/system/cpu/cpu1/online")
+
+
+@scenario()
+def retuned(stage, since):
+    """The interval is changed, up and down"""
+    for factor in 5, 1, 10, 1:
+        mark = stage.monitor.mark()
+        stage.monitor.set("interval_ns", factor * stage.interval_ns)
+        stage.monitor.wait_beats(2, since=mark)
+
+
+@scenario()
+def clocks_set(stage, since):
+    """The clocks of guest and host are set back and forward"""
+    for date in "2001-01-01", "2031-01-01":
+        stage.guest.run(f"date -s '{date} 00:00:00'")
+        expect(os.system(f"date -s '{date} 00:00:00' >/dev/null"), 0, "date")
+        stage.monitor.wait_beats(2)
+
+
+@scenario("stopped:unload", "detached:unload", "waiting", "alive")
+def driver_comes_late(stage, since):
+    """A guest without a driver for three timeouts and its whole boot, and then with it"""
+    monitor = stage.monitor
+    stage.guest.qmp("device_del", id="hb")
+    stage.guest.qmp_event("DEVICE_DELETED")
+    monitor.wait_event("detach", since)
+    stage.guest.run("rmmod kvm_heartbeat_guest")
+    stage.guest.qmp("device_add", driver="vfio-pci", sysfsdev=monitor.dir, id="hb")
+    monitor.wait_state("waiting", since)
+    stage.wait(stage.timeouts(3))
+    expect(monitor.get("state"), "waiting")
+    stage.load()
+
+
+def matches(name, told):
+    """Whether a story is what a scenario has to lead to."""
+    return told in SCENARIOS[name][1]
+
+
+def play(stage, name):
+    """Run a scenario once: what is wrong, or None, and what it was taken for."""
+    function, _ = SCENARIOS[name]
+    monitor = stage.monitor
+    monitor.wait_beats(2)
+    since = monitor.mark()
+    try:
+        function(stage, since)
+        # The end of it: it beats again, and goes on.
+        monitor.poll_state("alive")
+        monitor.wait_beats(3)
+        told = story(monitor.history(since), name)
+        return (None if matches(name, told) else f"history: {monitor.history(since)}"), told
+    except (AssertionError, Timeout) as error:
+        history = monitor.history(since)
+        monitor.wait_beats(2)   # or the rest is in vain
+        return f"{str(error).splitlines()[0]}; history: {history}", story(history, name)
+
+
+def table(seen):
+    """The confusion table: a line for what each scenario was taken for."""
+    right = sum(count for name, told in seen for count in seen[name, told].values() if matches(name, told.split()))
+    runs = sum(sum(counter.values()) for counter in seen.values())
+    accused = sum(sum(counter.values()) for (name, told), counter in seen.items()
+                  if "unresponsive" in told and "unresponsive" not in str(SCENARIOS[name][1]))
+    yield f"{'scenario':20} {'runs':>4}  taken for"
+    for (name, told), counter in seen.items():
+        mark = "  " if matches(name, told.split()) else "!!"
+        yield f"{name:20} {sum(counter.values()):4} {mark}{told or 'alive'}"
+    yield f"{right} of {runs} right ({100 * right / max(runs, 1):.1f} %), {accused} false unresponsive"
+
+
+def main():
+    arguments = sys.argv[1:]
+    rounds = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else 1
+    names = arguments or list(SCENARIOS)
+    unknown = set(names) - set(SCENARIOS)
+    if unknown:
+        sys.exit(f"no such scenario: {' '.join(unknown)}; there are: {' '.join(SCENARIOS)}")
+    print(f"TAP version 13\n1..{len(names) + 1}", flush=True)
+
+    stage = Stage()
+    stage.begin()
+    expect(story(stage.monitor.history()[1:]), [], "a guest whose boot takes longer than the timeout")
+    print("ok 1 A guest whose boot takes longer than its timeout waits for its driver", flush=True)
+    seen = collections.defaultdict(collections.Counter)
+    wrong = collections.defaultdict(list)
+    lost = None
+    for number in range(rounds):
+        for timing, interval_ns in TIMINGS.items():
+            if lost:
+                break
+            stage.tune(interval_ns)
+            for name in names:
+                try:
+                    problem, told = play(stage, name)
+                except GuestError:
+                    lost = name
+                    wrong[name] += traceback.format_exc().splitlines()
+                    break
+                seen[name, " ".join(told)][timing] += 1
+                if problem:
+                    wrong[name].append(f"round {number + 1}, {timing}: {problem}")
+                if rounds > 1:
+                    print(f"# round {number + 1}, {timing}, {name}: {problem or 'right'}", flush=True)
+    for number, name in enumerate(names, start=2):
+        for line in wrong[name]:
+            print(f"# {line}")
+        played = any(name == other for other, _ in seen)
+        print(f"{'ok' if played and not wrong[name] else 'not ok'} {number} {SCENARIOS[name][0].__doc__}"
+              f"{'' if played or name == lost else ' # the VM was lost before'}", flush=True)
+    for line in table(seen):
+        print(f"# {line}")
+    save("matrix-trace.log", stage.monitor.events)
+    stage.guest.close()
+    sys.exit(bool(lost or any(wrong.values())))
+
+
+if __name__ == "__main__":
+    main()
