@@ -70,7 +70,7 @@ struct kvm;
  *
  * A beat touches only the fields from @last_beat_ns to @excused_since_ns. It
  * takes no lock and arms no timer. The timer fires when the guest would be late
- * had it not beaten since the last look, once in one and a half intervals.
+ * had it not beaten since the last look: about once an interval.
  */
 struct kvmhb_monitor {
 	struct device *dev;

@@ -180,7 +180,7 @@ static ssize_t evidence_show(struct device *dev, struct device_attribute *attr, 
 	int len = 0;
 
 	mutex_lock(&mon->lock);
-	if (kvmhb_state_is_armed(mon->judged.state))
+	if (mon->judged.state != KVMHB_DETACHED)
 		len = sysfs_emit(buf, "state=%s cause=%s silence_ns=%llu run_ns=%llu\n",
 				 kvmhb_state_name(mon->judged.state),
 				 kvmhb_cause_name(mon->judged.cause),
@@ -189,7 +189,7 @@ static ssize_t evidence_show(struct device *dev, struct device_attribute *attr, 
 		const struct kvmhb_vcpu *seen = &mon->watch.vcpus[nr].judged;
 
 		len += sysfs_emit_at(buf, len, "vcpu=%u pid=%d task=%c running=%d halted=%d ",
-				     nr, seen->pid, seen->task, seen->running, seen->halted);
+				     nr, seen->pid, seen->task ?: '-', seen->running, seen->halted);
 		len += sysfs_emit_at(buf, len, "exit=%u exits=%llu irqs=%llu exec_ns=%llu ",
 				     seen->exit, seen->exits, seen->irqs, seen->exec_ns);
 		len += sysfs_emit_at(buf, len, "halted_ns=%llu run_delay_ns=%llu queued_ns=%llu\n",

@@ -76,6 +76,8 @@ enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_
 			return now->exit == KVM_EXIT_IO || now->exit == KVM_EXIT_MMIO ?
 			       KVMHB_IN_VMM : KVMHB_AWAY;
 		/* It comes and goes. */
+	} else if (!now->running && then->exits == now->exits) {
+		return KVMHB_HALTED_OUT;
 	} else if (!now->halted && strchr("SD", now->task) && then->exec_ns == now->exec_ns) {
 		return KVMHB_BLOCKED;
 	}
@@ -100,7 +102,8 @@ enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_
 bool kvmhb_all_out(const struct kvmhb_case *c)
 {
 	unsigned int out = c->vcpus[KVMHB_STOPPED_BY_HOST] + c->vcpus[KVMHB_AWAY] +
-			   c->vcpus[KVMHB_IN_VMM] + c->vcpus[KVMHB_LEAVING];
+			   c->vcpus[KVMHB_IN_VMM] + c->vcpus[KVMHB_LEAVING] +
+			   c->vcpus[KVMHB_HALTED_OUT];
 
 	return out && out + c->vcpus[KVMHB_ABSENT] == c->nr_vcpus;
 }
@@ -170,8 +173,10 @@ static struct kvmhb_ruling held(const struct kvmhb_case *c)
 	static const struct kvmhb_verdict paused = { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED };
 	u64 spare_ns = left(c->timing.timeout_ns, kvmhb_late_ns(&c->timing));
 
-	if (c->so_far.state == KVMHB_UNRESPONSIVE)
+	if (c->so_far.state == KVMHB_UNRESPONSIVE && c->so_far.cause != KVMHB_CAUSE_UNKNOWN)
 		return final(KVMHB_UNRESPONSIVE, c->so_far.cause);
+	if (c->so_far.state == KVMHB_UNRESPONSIVE)
+		return look(c, c->so_far, U64_MAX);
 	/* A guest that talks to its VMM looks like that for a moment. */
 	if (c->vcpus[KVMHB_LEAVING])
 		return look(c, c->so_far, spare_ns / 2);
@@ -204,7 +209,8 @@ static enum kvmhb_cause guilt(const struct kvmhb_case *c)
 	if (c->vcpus[KVMHB_SPINNING])
 		return KVMHB_CAUSE_HUNG;
 	if (c->vcpus[KVMHB_HALTING] &&
-	    c->vcpus[KVMHB_HALTING] + c->vcpus[KVMHB_ABSENT] == c->nr_vcpus)
+	    c->vcpus[KVMHB_HALTING] + c->vcpus[KVMHB_HALTED_OUT] +
+	    c->vcpus[KVMHB_ABSENT] == c->nr_vcpus)
 		return KVMHB_CAUSE_HALTED;
 	return KVMHB_CAUSE_UNKNOWN;
 }

@@ -21,6 +21,8 @@ struct kvmhb_vcpu;
  * @KVMHB_AWAY: it was outside KVM_RUN, at two looks
  * @KVMHB_IN_VMM: likewise, since it asked the VMM for something
  * @KVMHB_LEAVING: it is outside KVM_RUN, as far as one look can tell
+ * @KVMHB_HALTED_OUT: it was halted outside KVM_RUN, where the VMM keeps it when it
+ *	halts CPUs itself, and likewise when it pauses them
  * @KVMHB_BLOCKED: it is in KVM_RUN, and asleep in the host's kernel
  * @KVMHB_LIVING: it takes interrupts
  * @KVMHB_HALTING: it was halted all the time
@@ -36,6 +38,7 @@ enum kvmhb_doing {
 	KVMHB_AWAY,
 	KVMHB_IN_VMM,
 	KVMHB_LEAVING,
+	KVMHB_HALTED_OUT,
 	KVMHB_BLOCKED,
 	KVMHB_LIVING,
 	KVMHB_HALTING,

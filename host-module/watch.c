@@ -68,8 +68,9 @@ static u64 look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed
 		vcpu->then = vcpu->now;
 		if (!kvmhb_evidence_vcpu(kvm, nr, &vcpu->now))
 			continue;
-		/* A halt in KVM may just be ending, and be counted nowhere. */
-		if (vcpu->now.pid == vcpu->then.pid && vcpu->now.running && vcpu->then.running)
+		/* While a halt ends, KVM counts it nowhere for a moment. */
+		if (vcpu->now.pid == vcpu->then.pid && vcpu->now.running &&
+		    vcpu->then.running && vcpu->now.task == 'R')
 			vcpu->now.halted_ns = max(vcpu->now.halted_ns, vcpu->then.halted_ns);
 		denied_ns = max(denied_ns, kvmhb_denied_ns(&vcpu->then, &vcpu->now, elapsed_ns));
 		*waited_ns = max(*waited_ns, kvmhb_waited_ns(&vcpu->then, &vcpu->now));

@@ -620,7 +620,9 @@ static void doing_rows(struct kunit *test)
 
 		{ "halted", HALT, HALT, HALT, .doing = KVMHB_HALTING },
 		{ "halted by the VMM", VMM_HALT, VMM_HALT, VMM_HALT, .exit = KVM_EXIT_HLT,
-		  .doing = KVMHB_HALTING },
+		  .doing = KVMHB_HALTED_OUT },
+		{ "halted anew by the VMM", VMM_HALT, VMM_HALT, VMM_HALT, .exit = KVM_EXIT_HLT,
+		  .exits = 1, .doing = KVMHB_LIVING },
 		{ "halted now", RUN, HALT, HALT, .doing = KVMHB_UNCLEAR },
 		{ "halted once", HALT, RUN, RUN, .doing = KVMHB_UNCLEAR },
 
@@ -979,6 +981,22 @@ static void rules_of_pauses(struct kunit *test)
 
 		{ "what is said is said", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
 		  { .vcpus[KVMHB_AWAY] = 1 }, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		{ "but one that is not yet explained may still be",
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 90000, 80000,
+		  { .vcpus[KVMHB_AWAY] = 1 }, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 4000 },
+
+		/* The VMM halts its CPUs itself: that looks the same. */
+		{ "halted, all out", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_HALTED_OUT] = 2 },
+		  { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 4000 },
+		{ "halted or kept", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_HALTED_OUT] = 1, .vcpus[KVMHB_AWAY] = 1 },
+		  { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 4000 },
+		{ "one runs, so there is no pause", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_HALTED_OUT] = 1, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		{ "one halts in KVM", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_HALTED_OUT] = 1, .vcpus[KVMHB_HALTING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
 	};
 
 	expect_rulings(test, rows, ARRAY_SIZE(rows));
