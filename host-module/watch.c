@@ -175,8 +175,8 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 	u64 late_ns = due_ns && due_ns < now_ns ? min(now_ns - due_ns, elapsed_ns) : 0;
 	bool beaten = last_beat_ns != watch->last_beat_ns;
 	struct kvmhb_case c = {};
+	u64 denied_ns, run_ns;
 	u64 waited_ns = 0;
-	u64 denied_ns;
 	bool moved;
 
 	denied_ns = max(look_at_vcpus(watch, kvm, elapsed_ns, &waited_ns), late_ns);
@@ -186,7 +186,13 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 	watch->host_late = late_ns > kvmhb_lateness_max_ns(timing);
 	watch->host_late |= robbed(watch, elapsed_ns);
 	watch->seen_ns = now_ns;
-	moved = look_at_slots(watch, kvm, pulse, timing->timeout_ns, elapsed_ns - denied_ns);
+	run_ns = elapsed_ns - denied_ns;
+	if (beaten && before_ns >= timing->timeout_ns) {
+		/* All of it was silent: its other CPUs are about to show that they are back. */
+		forgive(watch, pulse);
+		run_ns = 0;
+	}
+	moved = look_at_slots(watch, kvm, pulse, timing->timeout_ns, run_ns);
 
 	if (beaten) {
 		/* What was denied may have been so before the beat: that is forgiven. */
@@ -197,7 +203,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 		watch->run_ns = silence_ns - watch->denied_ns;
 		watch->waited_ns = min(waited_ns, silence_ns);
 	} else {
-		watch->run_ns += elapsed_ns - denied_ns;
+		watch->run_ns += run_ns;
 		watch->denied_ns += denied_ns;
 		watch->waited_ns += waited_ns;
 		watch->pulsing |= moved;

@@ -1265,6 +1265,23 @@ static void watch_pulsing(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, w->watch.pulsing);
 }
 
+/* When a guest comes back, the CPU that rings is the first to. */
+static void watch_comes_back(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+
+	look_after(w, 0, 0);
+	look_after(w, 5 * HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, w->watch.partial);
+	move_slot(w, 0);
+	look_after(w, 2 * HOUR, 1);
+	KUNIT_EXPECT_FALSE(test, w->watch.partial);
+	move_slot(w, 0);
+	look_after(w, 4 * HOUR, 2);
+	KUNIT_EXPECT_TRUE(test, w->watch.partial);
+	KUNIT_EXPECT_FALSE(test, test_bit(0, w->watch.stale));
+}
+
 /* A beat that came while the guest was looked at, and is known at the next look. */
 static void watch_beat_at_a_look(struct kunit *test)
 {
@@ -1432,6 +1449,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(host_counts_silent_guests),
 	KUNIT_CASE(watch_slots),
 	KUNIT_CASE(watch_pulsing),
+	KUNIT_CASE(watch_comes_back),
 	KUNIT_CASE(watch_beat_at_a_look),
 	KUNIT_CASE(watch_layers),
 	KUNIT_CASE(watch_run_clock),
