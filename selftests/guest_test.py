@@ -14,6 +14,7 @@ import glob
 import os
 import re
 import signal
+import subprocess
 import sys
 import traceback
 
@@ -45,6 +46,12 @@ def vms():
     return glob.glob("/sys/kernel/debug/kvm/[0-9]*")
 
 
+def dynamic(program):
+    """A program of this machine, with its libraries, as files of a guest."""
+    ldd = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    return {path: path for path in [program] + re.findall(r"(/\S+) \(", ldd)}
+
+
 class Run:
     """The VM under test and its monitor."""
 
@@ -55,7 +62,8 @@ class Run:
         self.guest = None
 
     def start(self, **options):
-        defaults = {"append": "panic=0", "files": {"/bin/poke": f"{TOP}/build/bin/poke"}}
+        defaults = {"append": "panic=0",
+                    "files": {"/bin/poke": f"{TOP}/build/bin/poke"} | dynamic("/usr/bin/wdctl")}
         self.guest = Guest(cpus=2, devices=[self.monitor.device], **(defaults | self.options | options))
         self.wait_boot()
 
@@ -231,6 +239,35 @@ def test_evidence_of_a_stopped_vmm(run):
     run.monitor.wait_state("alive", since)
     expect(run.monitor.history(since)[-2:], ["paused:paused", "alive"])
     run.monitor.set("interval_ns", 2 * SEC)
+    run.monitor.wait_beats(2)
+
+
+def test_watchdog(run):
+    """Userspace has a watchdog, and is judged by its pings while it uses it; with nowayout it is used for ever"""
+    sysfs, device = "/sys/class/watchdog/watchdog0", "/dev/watchdog0"
+    since = run.monitor.mark()
+    expect(run.guest.run(f"cat {sysfs}/identity {sysfs}/state").split(), ["kvm_heartbeat", "inactive"])
+    if not re.search(r"kvm_heartbeat(?s:.*)60 seconds", seen := run.guest.run(f"wdctl {device}")):
+        raise AssertionError(f"wdctl says: {seen}")
+    run.guest.run(f"watchdog -T 3 -t 1 {device}")
+    expect(run.guest.run(f"cat {sysfs}/timeout {sysfs}/state").split(), ["3", "active"])
+    run.monitor.wait_beats(4)
+    expect([s for s in run.monitor.history(since) if s.startswith("degraded")], [], "while it is fed")
+    run.guest.run("killall -STOP watchdog")
+    run.monitor.wait_state("degraded", since, cause="userspace")
+    # It ends by a magic close: nothing is expected of it any more.
+    run.guest.run("killall watchdog; killall -CONT watchdog")
+    run.monitor.poll_state("alive")
+    run.guest.run(f"until grep -qx inactive {sysfs}/state; do sleep 0.1; done")
+
+    run.guest.run(f"rmmod kvm_heartbeat_guest && insmod {GUEST_KO} nowayout=1")
+    since = run.monitor.mark()
+    run.guest.run(f"wdctl -s 3 {device}; exec 3>{device}; printf V >&3")
+    run.monitor.wait_state("degraded", since, cause="userspace")
+    run.guest.qmp("system_reset")
+    run.monitor.wait_state("waiting", since)
+    run.wait_boot()
+    run.load()
     run.monitor.wait_beats(2)
 
 
@@ -434,7 +471,7 @@ def test_nothing_is_left(run):
 
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
-       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "cpu_hotplug", "unload", "hostile_guest", "reset",
+       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "cpu_hotplug", "unload", "hostile_guest", "reset",
        "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic", "power_off", "suspend", "kill", "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
          "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off",
