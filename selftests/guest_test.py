@@ -247,7 +247,7 @@ def test_watchdog(run):
     sysfs, device = "/sys/class/watchdog/watchdog0", "/dev/watchdog0"
     since = run.monitor.mark()
     expect(run.guest.run(f"cat {sysfs}/identity {sysfs}/state").split(), ["kvm_heartbeat", "inactive"])
-    if not re.search(r"kvm_heartbeat(?s:.*)60 seconds", seen := run.guest.run(f"wdctl {device}")):
+    if not re.search(r"kvm_heartbeat(?s:.*)60 seconds", seen := run.guest.run(f"/usr/bin/wdctl {device}")):
         raise AssertionError(f"wdctl says: {seen}")
     run.guest.run(f"watchdog -T 3 -t 1 {device}")
     expect(run.guest.run(f"cat {sysfs}/timeout {sysfs}/state").split(), ["3", "active"])
@@ -262,7 +262,7 @@ def test_watchdog(run):
 
     run.guest.run(f"rmmod kvm_heartbeat_guest && insmod {GUEST_KO} nowayout=1")
     since = run.monitor.mark()
-    run.guest.run(f"wdctl -s 3 {device}; exec 3>{device}; printf V >&3")
+    run.guest.run(f"/usr/bin/wdctl -s 3 {device}; exec 3>{device}; printf V >&3")
     run.monitor.wait_state("degraded", since, cause="userspace")
     run.guest.qmp("system_reset")
     run.monitor.wait_state("waiting", since)
