@@ -137,6 +137,7 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *ev
 		.exits = READ_ONCE(vcpu->stat.exits),
 #ifdef CONFIG_X86
 		.irqs = READ_ONCE(vcpu->stat.irq_injections),
+		.signals = READ_ONCE(vcpu->stat.signal_exits),
 #endif
 		.halted_ns = READ_ONCE(vcpu->stat.generic.halt_wait_ns),
 	};

@@ -18,6 +18,7 @@ struct kvm;
  * @exit: why it last left for the VMM, KVM_EXIT_*. The VMM can write it: a hint
  * @exits: how often it left the guest, any reason
  * @irqs: how often an interrupt was delivered to it; 0 where KVM does not count
+ * @signals: how often a signal took it out of KVM_RUN; likewise
  * @exec_ns: what the thread got of host CPUs, ns
  * @halted_ns: how long it was halted, ns, a halt that lasts included. Time in
  *	which the thread waits to be run after a halt counts here too
@@ -33,6 +34,7 @@ struct kvmhb_vcpu {
 	u32 exit;
 	u64 exits;
 	u64 irqs;
+	u64 signals;
 	u64 exec_ns;
 	u64 halted_ns;
 	u64 run_delay_ns;

@@ -10,6 +10,17 @@ static u64 grown(u64 then, u64 now)
 	return now > then ? now - then : 0;
 }
 
+/*
+ * In one halt from look to look. Its length cannot be told from the sums alone:
+ * what wakes it for nothing, such as an interrupt that it does not take, lets it
+ * begin anew for the scheduler, but not for KVM.
+ */
+static bool is_same_halt(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
+{
+	return then->running && then->halted && now->running && now->halted &&
+	       then->exits == now->exits && then->signals == now->signals;
+}
+
 /**
  * kvmhb_waited_ns - how long a vCPU waited for a host CPU
  * @then: what was known of it
@@ -46,6 +57,9 @@ u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now,
 	/* Whatever its thread was busy with, it was not the guest. */
 	if (!then->running && !now->running && !now->halted && then->exits == now->exits)
 		return elapsed_ns;
+
+	if (is_same_halt(then, now))
+		return min(kvmhb_waited_ns(then, now), elapsed_ns);
 
 	own_ns = grown(then->exec_ns, now->exec_ns) + grown(then->halted_ns, now->halted_ns);
 	return min(max(grown(own_ns, elapsed_ns), kvmhb_waited_ns(then, now)), elapsed_ns);

@@ -170,7 +170,7 @@ static ssize_t stale_vcpus_show(struct device *dev, struct device_attribute *att
 static DEVICE_ATTR_RO(stale_vcpus);
 
 /* One line, with numbers of any length. */
-#define EVIDENCE_LEN	256
+#define EVIDENCE_LEN	288
 
 static ssize_t evidence_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -190,10 +190,12 @@ static ssize_t evidence_show(struct device *dev, struct device_attribute *attr, 
 
 		len += sysfs_emit_at(buf, len, "vcpu=%u pid=%d task=%c running=%d halted=%d ",
 				     nr, seen->pid, seen->task ?: '-', seen->running, seen->halted);
-		len += sysfs_emit_at(buf, len, "exit=%u exits=%llu irqs=%llu exec_ns=%llu ",
-				     seen->exit, seen->exits, seen->irqs, seen->exec_ns);
-		len += sysfs_emit_at(buf, len, "halted_ns=%llu run_delay_ns=%llu queued_ns=%llu\n",
-				     seen->halted_ns, seen->run_delay_ns, seen->queued_ns);
+		len += sysfs_emit_at(buf, len, "exit=%u exits=%llu irqs=%llu signals=%llu ",
+				     seen->exit, seen->exits, seen->irqs, seen->signals);
+		len += sysfs_emit_at(buf, len, "exec_ns=%llu halted_ns=%llu ",
+				     seen->exec_ns, seen->halted_ns);
+		len += sysfs_emit_at(buf, len, "run_delay_ns=%llu queued_ns=%llu\n",
+				     seen->run_delay_ns, seen->queued_ns);
 	}
 	mutex_unlock(&mon->lock);
 	return len ?: -ENODATA;

@@ -82,6 +82,7 @@ TRACE_EVENT(evidence,
 		__field(u32, exit)
 		__field(u64, exits)
 		__field(u64, irqs)
+		__field(u64, signals)
 		__field(u64, exec_ns)
 		__field(u64, halted_ns)
 		__field(u64, run_delay_ns)
@@ -97,15 +98,16 @@ TRACE_EVENT(evidence,
 		__entry->exit = seen->exit;
 		__entry->exits = seen->exits;
 		__entry->irqs = seen->irqs;
+		__entry->signals = seen->signals;
 		__entry->exec_ns = seen->exec_ns;
 		__entry->halted_ns = seen->halted_ns;
 		__entry->run_delay_ns = seen->run_delay_ns;
 		__entry->queued_ns = seen->queued_ns;
 	),
-	TP_printk("vm=%s vcpu=%u pid=%d task=%c running=%d halted=%d exit=%u exits=%llu irqs=%llu exec_ns=%llu halted_ns=%llu run_delay_ns=%llu queued_ns=%llu",
+	TP_printk("vm=%s vcpu=%u pid=%d task=%c running=%d halted=%d exit=%u exits=%llu irqs=%llu signals=%llu exec_ns=%llu halted_ns=%llu run_delay_ns=%llu queued_ns=%llu",
 		  __entry->vm, __entry->vcpu, __entry->pid, __entry->task,
 		  __entry->running, __entry->halted, __entry->exit, __entry->exits,
-		  __entry->irqs, __entry->exec_ns, __entry->halted_ns,
+		  __entry->irqs, __entry->signals, __entry->exec_ns, __entry->halted_ns,
 		  __entry->run_delay_ns, __entry->queued_ns)
 );
 

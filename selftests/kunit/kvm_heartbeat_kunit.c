@@ -539,6 +539,29 @@ static struct kvmhb_vcpu vcpu_at(enum place place)
 	};
 }
 
+/* What wakes a halted vCPU for nothing makes its halt seem to begin anew. */
+static void run_clock_halts(struct kunit *test)
+{
+	struct kvmhb_vcpu then = vcpu_at(HALT), now = vcpu_at(HALT), out = vcpu_at(OUT);
+
+	then.halted_ns = 9 * SEC;
+	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&then, &now, SEC), 0);
+	now.queued_ns = 300 * MS;
+	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&then, &now, SEC), 300 * MS);
+	now.queued_ns = 2 * SEC;
+	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&then, &now, SEC), SEC);
+	now.queued_ns = 0;
+
+	/* It may have been paused, or have run, in between. */
+	now.signals++;
+	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&then, &now, SEC), SEC);
+	now.signals--;
+	now.exits++;
+	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&then, &now, SEC), SEC);
+	now.exits--;
+	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&out, &now, SEC), SEC);
+}
+
 /* In the order in which what applies first is returned. */
 static void doing_rows(struct kunit *test)
 {
@@ -1439,6 +1462,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pulse_userspace),
 	KUNIT_CASE(run_clock_sums),
 	KUNIT_CASE(run_clock_places),
+	KUNIT_CASE(run_clock_halts),
 	KUNIT_CASE(doing_rows),
 	KUNIT_CASE(rules_of_a_guest_that_beats),
 	KUNIT_CASE(rules_of_silence),
