@@ -374,6 +374,36 @@ static long set_irqs(struct kvmhb_device *hb, void __user *arg)
 	return ret;
 }
 
+static long set_ioeventfd(struct kvmhb_device *hb, void __user *arg)
+{
+	struct vfio_device_ioeventfd eventfd;
+	size_t minsz = offsetofend(typeof(eventfd), fd);
+	long ret = 0;
+
+	if (copy_from_user(&eventfd, arg, minsz))
+		return -EFAULT;
+	if (eventfd.argsz < minsz || eventfd.flags != VFIO_DEVICE_IOEVENTFD_32 || eventfd.fd < -1)
+		return -EINVAL;
+	if (eventfd.offset != REGION_START(VFIO_PCI_BAR0_REGION_INDEX) + KVM_HEARTBEAT_REG_DOORBELL)
+		return -EINVAL;
+
+	mutex_lock(&hb->lock);
+	if (eventfd.fd < 0) {
+		if (hb->doorbell.ctx && hb->doorbell.data == eventfd.data)
+			kvmhb_doorbell_detach(&hb->doorbell);
+		else
+			ret = -ENODEV;
+	} else if (hb->doorbell.ctx) {
+		/* As vfio-pci answers, of which it takes more than one. */
+		ret = hb->doorbell.data == eventfd.data ? -EEXIST : -ENOSPC;
+	} else {
+		ret = kvmhb_doorbell_attach(&hb->doorbell, &hb->monitor, eventfd.fd, eventfd.data,
+					    hb->pulse.nr_slots);
+	}
+	mutex_unlock(&hb->lock);
+	return ret;
+}
+
 static void reset(struct kvmhb_device *hb)
 {
 	mutex_lock(&hb->lock);
@@ -396,6 +426,8 @@ static long hb_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long a
 		return get_irq_info(uarg);
 	case VFIO_DEVICE_SET_IRQS:
 		return set_irqs(hb, uarg);
+	case VFIO_DEVICE_IOEVENTFD:
+		return set_ioeventfd(hb, uarg);
 	case VFIO_DEVICE_RESET:
 		reset(hb);
 		return 0;
@@ -459,13 +491,14 @@ static void hb_close(struct vfio_device *vdev)
 	struct kvmhb_device *hb = to_hb(vdev);
 	unsigned int i;
 
-	kvmhb_monitor_detach(&hb->monitor);
-	trace_detach(vdev->dev, current->tgid);
-
 	mutex_lock(&hb->lock);
+	kvmhb_doorbell_detach(&hb->doorbell);
 	for (i = 0; i < VFIO_PCI_NUM_IRQS; i++)
 		set_trigger(hb, i, NULL);
 	mutex_unlock(&hb->lock);
+
+	kvmhb_monitor_detach(&hb->monitor);
+	trace_detach(vdev->dev, current->tgid);
 
 	kvmhb_pulse_uninit(&hb->pulse);
 	kvmhb_evidence_put(hb->kvm);

@@ -8,6 +8,7 @@
 #include <linux/vfio.h>
 
 #include "config_space.h"
+#include "doorbell.h"
 #include "monitor.h"
 #include "pulse.h"
 
@@ -20,8 +21,9 @@ struct kvm;
  * @monitor: the monitor; exists as long as the mdev
  * @pulse: the pulse page; exists while the device is open
  * @kvm: the VM, held while the device is open; NULL without KVM
- * @lock: protects @space and @triggers; taken inside no other lock
+ * @lock: protects @space, @doorbell and @triggers; taken inside no other lock
  * @space: PCI configuration space
+ * @doorbell: what rings besides writes that the VMM passes on
  * @triggers: the eventfd that the VMM set for each VFIO interrupt index, or NULL
  */
 struct kvmhb_device {
@@ -32,6 +34,7 @@ struct kvmhb_device {
 
 	struct mutex lock;	/* of all below */
 	struct kvmhb_config_space space;
+	struct kvmhb_doorbell doorbell;
 	struct eventfd_ctx *triggers[VFIO_PCI_NUM_IRQS];
 };
 

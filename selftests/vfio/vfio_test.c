@@ -982,6 +982,146 @@ TEST_F(hb, doorbell_storm)
 	close(log);
 }
 
+static int set_doorbell(struct monitor *m, int fd, __u64 data)
+{
+	struct vfio_device_ioeventfd bell = {
+		.argsz = sizeof(bell),
+		.flags = VFIO_DEVICE_IOEVENTFD_32,
+		.offset = BAR0 + KVM_HEARTBEAT_REG_DOORBELL,
+		.data = data,
+		.fd = fd,
+	};
+
+	return ioctl(m->device, VFIO_DEVICE_IOEVENTFD, &bell) ? -errno : 0;
+}
+
+/* Signals an eventfd as KVM does on a write to the doorbell. */
+static bool signal_eventfd(int fd, __u64 count)
+{
+	return write(fd, &count, sizeof(count)) == sizeof(count);
+}
+
+/* A doorbell that was handed over as an eventfd rings like the other. */
+TEST_F(hb, doorbell_eventfd)
+{
+	int fd = eventfd(0, 0), other = eventfd(0, 0);
+	struct pollfd pfd = { .events = POLLPRI };
+	char state[32];
+	int i;
+
+	ASSERT_EQ(0, set_doorbell(&self->m, fd, 5));
+	EXPECT_EQ(-EEXIST, set_doorbell(&self->m, other, 5));
+	EXPECT_EQ(-ENOSPC, set_doorbell(&self->m, other, 6));
+
+	/* Before the guest has armed it means nothing. */
+	ASSERT_TRUE(signal_eventfd(fd, 1));
+	EXPECT_EQ(0, attr(&self->m, "beats"));
+
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	for (i = 1; i <= 1000; i++)
+		ASSERT_TRUE(signal_eventfd(fd, 1));
+	EXPECT_EQ(1000, attr(&self->m, "beats"));
+	ring(&self->m);
+	EXPECT_EQ(1001, attr(&self->m, "beats"));
+
+	/* It ends a silence. */
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "1000000"));
+	ack(&self->m);
+	ASSERT_TRUE(signal_eventfd(fd, 1));
+	ASSERT_TRUE(becomes(&self->m, "state", "unresponsive"));
+	EXPECT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	pfd.fd = open(attr_path(&self->m, "state"), O_RDONLY);
+	pread(pfd.fd, state, sizeof(state), 0);
+	ack(&self->m);
+	ASSERT_TRUE(signal_eventfd(fd, 1));
+	EXPECT_TRUE(becomes(&self->m, "state", "alive"));
+	close(pfd.fd);
+
+	/* A reset leaves it in place. */
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	i = attr(&self->m, "beats");
+	ASSERT_TRUE(signal_eventfd(fd, 1));
+	EXPECT_EQ(i + 1, attr(&self->m, "beats"));
+
+	/* Taken back, it rings no more, and may be given anew. */
+	EXPECT_EQ(-ENODEV, set_doorbell(&self->m, -1, 6));
+	EXPECT_EQ(0, set_doorbell(&self->m, -1, 5));
+	EXPECT_EQ(-ENODEV, set_doorbell(&self->m, -1, 5));
+	ASSERT_TRUE(signal_eventfd(fd, 1));
+	EXPECT_EQ(i + 1, attr(&self->m, "beats"));
+	EXPECT_EQ(0, set_doorbell(&self->m, other, ~0ULL));
+	ASSERT_TRUE(signal_eventfd(other, 1));
+	EXPECT_EQ(i + 2, attr(&self->m, "beats"));
+	close(fd);
+	close(other);
+}
+
+TEST_F(hb, doorbell_eventfd_refuses)
+{
+	struct vfio_device_ioeventfd good = {
+		.argsz = sizeof(good),
+		.flags = VFIO_DEVICE_IOEVENTFD_32,
+		.offset = BAR0 + KVM_HEARTBEAT_REG_DOORBELL,
+		.fd = eventfd(0, 0),
+	};
+	struct vfio_device_ioeventfd bad[10];
+	unsigned int i;
+	int file;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		bad[i] = good;
+	bad[0].argsz = 4;
+	bad[1].flags = 0;
+	bad[2].flags = VFIO_DEVICE_IOEVENTFD_64;
+	bad[3].flags |= VFIO_DEVICE_IOEVENTFD_8;
+	bad[4].flags |= 1U << 31;
+	bad[5].offset += 4;
+	bad[6].offset = BAR0 + KVM_HEARTBEAT_REG_LIFECYCLE;
+	bad[7].offset += BAR2 - BAR0;
+	bad[8].fd = -2;
+	file = open("/dev/null", O_RDWR);
+	bad[9].fd = file;
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		EXPECT_EQ(-1, ioctl(self->m.device, VFIO_DEVICE_IOEVENTFD, &bad[i]));
+		EXPECT_EQ(EINVAL, errno);
+	}
+	close(file);
+	EXPECT_EQ(-EBADF, set_doorbell(&self->m, file, 0));
+	EXPECT_EQ(-1, ioctl(self->m.device, VFIO_DEVICE_IOEVENTFD, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_IOEVENTFD, &good));
+	close(good.fd);
+}
+
+/* The file, its copy and the device go in any order. */
+TEST_F(hb, doorbell_eventfd_ends)
+{
+	int fd, copy;
+
+	fd = eventfd(0, 0);
+	copy = dup(fd);
+	ASSERT_EQ(0, set_doorbell(&self->m, fd, 0));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	close(fd);
+	ASSERT_TRUE(signal_eventfd(copy, 1));
+	EXPECT_EQ(1, attr(&self->m, "beats"));
+	close(copy);
+	EXPECT_EQ(1, attr(&self->m, "beats"));
+	EXPECT_EQ(0, set_doorbell(&self->m, -1, 0));
+
+	fd = eventfd(0, 0);
+	ASSERT_EQ(0, set_doorbell(&self->m, fd, 0));
+	monitor_close(&self->m);
+	EXPECT_TRUE(signal_eventfd(fd, 1));
+	close(fd);
+	ASSERT_EQ(0, monitor_open(&self->m));
+	EXPECT_EQ(-ENODEV, set_doorbell(&self->m, -1, 0));
+}
+
 /* A guest that changes its mind all the time fills neither log nor memory. */
 TEST_F(hb, lifecycle_storm)
 {
@@ -1307,15 +1447,36 @@ static void *race_interrupts(void *arg)
 	return NULL;
 }
 
+/* Signalled without end, while another thread gives and takes it. */
+static int race_eventfd = -1;
+
+static void *race_signals(void *arg)
+{
+	while (racing)
+		signal_eventfd(race_eventfd, 1);
+	return NULL;
+}
+
+static void *race_doorbells(void *arg)
+{
+	while (racing) {
+		set_doorbell(arg, race_eventfd, 0);
+		set_doorbell(arg, -1, 0);
+	}
+	return NULL;
+}
+
 TEST_F(hb, everything_at_once)
 {
 	static void *(*const racers[])(void *) = {
-		race_beats, race_words, race_resets, race_interrupts,
+		race_beats, race_words, race_resets, race_interrupts, race_signals,
+		race_doorbells,
 	};
 	enum { N = ARRAY_SIZE(racers) };
 	pthread_t threads[N];
 	int round, i;
 
+	race_eventfd = eventfd(0, EFD_NONBLOCK);
 	for (round = 0; round < 4; round++) {
 		racing = true;
 		for (i = 0; i < N; i++)
@@ -1339,6 +1500,7 @@ TEST_F(hb, everything_at_once)
 		ASSERT_TRUE(is(&self->m, "detached", "vmm-gone"));
 		ASSERT_EQ(0, monitor_open(&self->m));
 	}
+	close(race_eventfd);
 }
 
 TEST_HARNESS_MAIN
