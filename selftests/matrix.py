@@ -291,12 +291,16 @@ def qmp_stop(stage, since):
     stage.guest.qmp("cont")
 
 
-@scenario()
+@scenario(or_told=["paused:paused", "alive"])
 def short_stop(stage, since):
-    """QMP stop and cont, again and again, each for less than anyone would notice"""
+    """QMP stop and cont, again and again, each over before it is noticed, or noticed as what it is"""
     for _ in range(5):
         stage.guest.qmp("stop")
         stage.guest.qmp("cont")
+        stage.monitor.mark()
+        # A busy machine makes a short stop long. Once is enough.
+        if story(stage.monitor.history(since)):
+            break
     stage.monitor.wait_beats(3)
 
 

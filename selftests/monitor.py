@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A monitor of the host module, as its users see it: sysfs, poll(2), trace events, the kernel log."""
 
+import itertools
 import os
 import re
 import select
@@ -41,6 +42,8 @@ class Monitor:
         self.device = f"vfio-pci,sysfsdev={self.dir},id=hb"
         self.instance = f"{TRACING}/instances/{self.uuid}"
         self.events = []
+        self._marks = itertools.count(1)
+        self._seen_mark = None
         self._changed = threading.Condition()
 
         os.mkdir(self.instance)
@@ -60,8 +63,12 @@ class Monitor:
         for line in self._pipe:
             if line.startswith("CPU:") and "LOST" in line:
                 raise RuntimeError(f"trace events were lost: {line}")
+            _, is_mark, mark = line.rstrip("\n").partition(": tracing_mark_write: ")
             with self._changed:
-                self.events.append(Event(line.rstrip("\n")))
+                if is_mark:
+                    self._seen_mark = mark
+                else:
+                    self.events.append(Event(line.rstrip("\n")))
                 self._changed.notify_all()
 
     def get(self, name):
@@ -78,8 +85,12 @@ class Monitor:
         self._write(f"{self.dir}/heartbeat/{name}", value)
 
     def mark(self):
-        """A place in the stream of events, for the functions below."""
+        """This moment's place in the stream of events, for the functions below."""
+        text = f"mark={next(self._marks)}"
+        self._write(f"{self.instance}/trace_marker", text)
         with self._changed:
+            if not self._changed.wait_for(lambda: self._seen_mark == text, TIMEOUT):
+                raise Timeout(f"waited {TIMEOUT} s for the trace to come to {text}")
             return len(self.events)
 
     def wait_event(self, name, since=0, timeout=TIMEOUT, count=1, **fields):
