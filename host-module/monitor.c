@@ -9,6 +9,7 @@
 #include "host.h"
 #include "kvm_heartbeat.h"
 #include "monitor.h"
+#include "patrol.h"
 #include "pulse.h"
 #include "report.h"
 #include "suspicion.h"
@@ -116,18 +117,47 @@ static void change_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new)
 		set_verdict(mon, new, atomic64_read(&mon->last_beat_ns));
 }
 
-/* Sets the timer for the next look, ns after the last one. */
-static void arm_timer(struct kvmhb_monitor *mon, u64 look_in_ns)
+/*
+ * Of a guest without KVM and without a pulse there is nothing to be seen but its
+ * beats. The patrol notices a pulse of CPU 0; for that of any other CPU alone it is
+ * looked at every so many intervals.
+ */
+#define KVMHB_BLIND_INTERVALS	256
+
+static bool is_blind(const struct kvmhb_monitor *mon)
 {
+	return !mon->kvm && !mon->watch.partial && mon->watch.stale_in_ns == U64_MAX;
+}
+
+/* Sees to it that the next look is made, ns after the last one. */
+static void look_again(struct kvmhb_monitor *mon, u64 look_in_ns)
+{
+	const struct kvmhb_timing *timing = &mon->timing;
+	bool patrolled = kvmhb_state_beats(mon->verdict.state) &&
+			 look_in_ns > kvmhb_patrol_early_ns(timing->interval_ns);
+	u64 beat_due_ns = 0;
+
 	lockdep_assert_held(&mon->lock);
 
-	if (look_in_ns == KVMHB_NO_DEADLINE) {
+	if (!patrolled)
+		kvmhb_patrol_leave(mon);
+	if (patrolled || look_in_ns == KVMHB_NO_DEADLINE)
 		hrtimer_cancel(&mon->timer);
-		mon->due_ns = 0;
+	if (look_in_ns == KVMHB_NO_DEADLINE) {
+		WRITE_ONCE(mon->due_ns, 0);
 		return;
 	}
-	mon->due_ns = mon->watch.seen_ns + look_in_ns;
-	hrtimer_start(&mon->timer, ns_to_ktime(mon->due_ns), HRTIMER_MODE_ABS);
+
+	if (patrolled && is_blind(mon)) {
+		beat_due_ns = kvmhb_late_ns(timing);
+		look_in_ns = KVMHB_BLIND_INTERVALS * timing->interval_ns;
+	}
+	WRITE_ONCE(mon->beat_due_ns, beat_due_ns);
+	WRITE_ONCE(mon->due_ns, mon->watch.seen_ns + look_in_ns);
+	if (patrolled)
+		kvmhb_patrol_join(mon);
+	else
+		hrtimer_start(&mon->timer, ns_to_ktime(mon->due_ns), HRTIMER_MODE_ABS);
 }
 
 /* Whether a ruling says something that was not yet said. */
@@ -207,14 +237,14 @@ static void judge(struct kvmhb_monitor *mon)
 
 		last_ns = atomic64_read(&mon->last_beat_ns);
 		kvmhb_watch_look(&mon->watch, mon->kvm, mon->pulse, &mon->timing, last_ns,
-				 mon->due_ns);
+				 kvmhb_monitor_due_ns(mon));
 		excuse(mon, last_ns, since_ns(mon->watch.run_ns,
 					      since_ns(last_ns, mon->watch.seen_ns)));
 		look_in_ns = rule(mon, last_ns);
 	}
 
 	WRITE_ONCE(mon->attention, !kvmhb_state_beats(mon->verdict.state));
-	arm_timer(mon, look_in_ns);
+	look_again(mon, look_in_ns);
 }
 
 static void judge_work(struct work_struct *work)
@@ -265,7 +295,7 @@ static void end_incarnation(struct kvmhb_monitor *mon)
 void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 {
 	enum kvmhb_state state = READ_ONCE(mon->verdict.state);
-	u64 now_ns, last_ns, gap_ns, run_ns, beats;
+	u64 now_ns, last_ns, gap_ns, run_ns, beats, missed;
 	bool wake;
 
 	if (!kvmhb_state_is_armed(state))
@@ -281,10 +311,12 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 	gap_ns = since_ns(last_ns, now_ns);
 	run_ns = since_ns(excused_ns(mon, last_ns), gap_ns);
 	beats = atomic64_inc_return(&mon->beats);
-	atomic64_add(kvmhb_missed(run_ns, READ_ONCE(mon->timing.interval_ns)), &mon->missed);
+	missed = kvmhb_missed(run_ns, READ_ONCE(mon->timing.interval_ns));
+	if (unlikely(missed))
+		atomic64_add(missed, &mon->missed);
 	if (trace_beat_enabled())
 		trace_beat(mon->dev, beats, gap_ns, cpu, suspicion_milli(mon, run_ns));
-	if (READ_ONCE(mon->restart_gaps)) {
+	if (unlikely(READ_ONCE(mon->restart_gaps))) {
 		/* This gap began before the rhythm that it ends in. */
 		memset(&mon->gaps, 0, sizeof(mon->gaps));
 		WRITE_ONCE(mon->restart_gaps, false);
@@ -325,7 +357,7 @@ void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word)
 		mon->acked_seq = kvmhb_pulse_ack(mon->pulse);
 		WRITE_ONCE(mon->restart_gaps, true);
 		kvmhb_watch_restart(&mon->watch, mon->kvm, mon->pulse);
-		mon->due_ns = 0;
+		WRITE_ONCE(mon->due_ns, 0);
 	}
 	change_verdict(mon, new);
 	judge(mon);
@@ -412,6 +444,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	end_incarnation(mon);
 	mon->timing = mon->config;
 	WRITE_ONCE(mon->retuning, false);
+	kvmhb_patrol_leave(mon);	/* it reads the pulse */
 	mon->pulse = NULL;
 	mon->kvm = NULL;
 	mon->vmm_pid = 0;
@@ -419,7 +452,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	judge(mon);
 	mutex_unlock(&mon->lock);
 
-	/* Detached, judge() leaves the timer alone: what is queued is the last. */
+	/* Detached, judge() arms nothing any more: what is queued is the last. */
 	cancel_work_sync(&mon->work);
 }
 
@@ -577,9 +610,12 @@ int kvmhb_monitors_init(void)
 	if (!kvmhb_wq)
 		return -ENOMEM;
 	ret = kvmhb_host_init();
-	if (ret)
+	if (ret) {
 		destroy_workqueue(kvmhb_wq);
-	return ret;
+		return ret;
+	}
+	kvmhb_patrols_init(kvmhb_wq);
+	return 0;
 }
 
 /**
@@ -589,6 +625,7 @@ int kvmhb_monitors_init(void)
  */
 void kvmhb_monitors_exit(void)
 {
+	kvmhb_patrols_exit();
 	kvmhb_host_exit();
 	destroy_workqueue(kvmhb_wq);
 }

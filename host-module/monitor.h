@@ -9,6 +9,8 @@
 
 #include <linux/atomic.h>
 #include <linux/hrtimer.h>
+#include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit_types.h>
 #include <linux/types.h>
@@ -19,6 +21,7 @@
 
 struct device;
 struct kvm;
+struct kvmhb_patrol;
 
 /**
  * struct kvmhb_monitor - the monitor of one guest
@@ -28,7 +31,7 @@ struct kvm;
  *	time and again must not crowd out
  *
  * @lock: serialises whatever changes the state or the configuration, and with
- *	it the order of reports; protects all from here to @due_ns
+ *	it the order of reports; protects all from here to @patrol_entry
  * @verdict: state and cause; @verdict.state is also read without @lock
  * @config: what users set, with the timeout that follows from it
  * @timeout_set_ns: the explicit timeout, ns, or 0 while it follows the interval
@@ -36,7 +39,8 @@ struct kvm;
  *	more patient; read without @lock by beats
  * @retuning: the guest has not yet beaten by @config; read without @lock by
  *	beats
- * @pulse: the VM's pulse page; NULL while detached
+ * @pulse: the VM's pulse page; NULL while detached; read without @lock by the
+ *	patrol
  * @kvm: the VM, for evidence; NULL while detached and without KVM
  * @vmm_pid: thread group of the VMM, 0 while detached
  * @lifecycle: the last word that the guest said and the monitor accepted
@@ -51,7 +55,12 @@ struct kvm;
  * @judged_silence_ns: by which silence, ns
  * @judged_run_ns: and on the run clock, ns
  * @crowd_excused: this silence was once excused because of the others'
- * @due_ns: when @timer expires, ns of CLOCK_MONOTONIC; 0 if it is not armed
+ * @due_ns: when the next look is to be made, ns of CLOCK_MONOTONIC; 0: never
+ * @beat_due_ns: if there is nothing to be seen of the guest but its beats: so long
+ *	after the last one the look is due, if that comes first, ns; 0 otherwise.
+ *	Like @due_ns, read without @lock by the patrol
+ * @patrol: who sees to it, or NULL while @timer does
+ * @patrol_entry: entry of @patrol's list, under its lock
  *
  * @last_beat_ns: arrival of the last beat, or of the arming, ns of
  *	CLOCK_MONOTONIC; 0 before it
@@ -65,19 +74,20 @@ struct kvm;
  *	have beaten, as of the last look, ns
  * @excused_since_ns: the beat that this silence began with
  *
- * @timer: when to look at the guest again. Armed with @lock held
+ * @timer: when to look at a guest again that is silent. Armed with @lock held
  * @work: looks, and judges, in process context
  *
  * A beat touches only the fields from @last_beat_ns to @excused_since_ns. It
- * takes no lock and arms no timer. The timer fires when the guest would be late
- * had it not beaten since the last look: about once an interval.
+ * takes no lock and arms no timer. While it beats, a guest is looked at by the
+ * time at which it would be late had it not beaten since the last look: about
+ * once an interval.
  */
 struct kvmhb_monitor {
 	struct device *dev;
 	struct ratelimit_state limit;
 	struct ratelimit_state outage_limit;
 
-	struct mutex lock;	/* of all from here to @due_ns */
+	struct mutex lock;	/* of all from here to @patrol_entry */
 	struct kvmhb_verdict verdict;
 	struct kvmhb_timing config;
 	u64 timeout_set_ns;
@@ -98,6 +108,9 @@ struct kvmhb_monitor {
 	u64 judged_run_ns;
 	bool crowd_excused;
 	u64 due_ns;
+	u64 beat_due_ns;
+	struct kvmhb_patrol *patrol;
+	struct list_head patrol_entry;
 
 	atomic64_t last_beat_ns;
 	atomic64_t beats;
@@ -143,6 +156,23 @@ struct kvmhb_readings {
 	struct kvmhb_gaps gaps;
 	u64 suspicion_milli;
 };
+
+/**
+ * kvmhb_monitor_due_ns - when a monitor's next look is to be made
+ * @mon: the monitor
+ *
+ * Return: ns of CLOCK_MONOTONIC; 0: never. Context: any; what it reads without the
+ * lock may be out of date.
+ */
+static inline u64 kvmhb_monitor_due_ns(const struct kvmhb_monitor *mon)
+{
+	u64 beat_due_ns = READ_ONCE(mon->beat_due_ns);
+	u64 due_ns = READ_ONCE(mon->due_ns);
+
+	if (!beat_due_ns)
+		return due_ns;
+	return min(due_ns, (u64)atomic64_read(&mon->last_beat_ns) + beat_due_ns);
+}
 
 int kvmhb_monitors_init(void);
 void kvmhb_monitors_exit(void);

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest that beats has to be looked at about once an interval, but not at any
+ * exact moment. So monitors with intervals alike share one timer: when it expires for
+ * the first of them, all that would be due soon are looked at as well. With few guests that
+ * is as good as a timer for each; with thousands, one interrupt and one walk through
+ * a list serve them all.
+ */
+#include <linux/hrtimer.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "kvm_heartbeat.h"
+#include "monitor.h"
+#include "patrol.h"
+#include "pulse.h"
+
+/* Intervals of one patrol differ by less than a factor of two. */
+#define FIRST	ilog2(KVM_HEARTBEAT_INTERVAL_MIN_NS)
+#define LAST	ilog2(KVM_HEARTBEAT_INTERVAL_MAX_NS)
+
+/**
+ * struct kvmhb_patrol - the monitors that are looked at together
+ * @lock: protects all of it; taken with a monitor's lock held
+ * @monitors: their &kvmhb_monitor.patrol_entry
+ * @next_ns: when @timer expires, ns of CLOCK_MONOTONIC; U64_MAX if it does not
+ * @timer: queues @work
+ * @work: walks through @monitors
+ */
+struct kvmhb_patrol {
+	struct mutex lock;	/* of all below */
+	struct list_head monitors;
+	u64 next_ns;
+	struct hrtimer timer;
+	struct work_struct work;
+};
+
+static struct kvmhb_patrol patrols[LAST - FIRST + 1];
+static struct workqueue_struct *patrols_wq;
+
+static struct kvmhb_patrol *patrol_of(u64 interval_ns)
+{
+	return &patrols[ilog2(interval_ns) - FIRST];
+}
+
+static void come_by(struct kvmhb_patrol *patrol, u64 when_ns)
+{
+	lockdep_assert_held(&patrol->lock);
+
+	patrol->next_ns = when_ns;
+	if (when_ns != U64_MAX)
+		hrtimer_start(&patrol->timer, ns_to_ktime(when_ns), HRTIMER_MODE_ABS);
+}
+
+static void walk(struct work_struct *work)
+{
+	struct kvmhb_patrol *patrol = container_of(work, struct kvmhb_patrol, work);
+	struct kvmhb_monitor *mon;
+	u64 next_ns = U64_MAX;
+	u64 now_ns;
+
+	mutex_lock(&patrol->lock);
+	now_ns = ktime_get_ns();
+	list_for_each_entry(mon, &patrol->monitors, patrol_entry) {
+		u64 due_ns = kvmhb_monitor_due_ns(mon);
+
+		/* Having been looked at, it says itself when it is due again. */
+		if (due_ns <= now_ns + kvmhb_patrol_early_ns(READ_ONCE(mon->timing.interval_ns)) ||
+		    (mon->beat_due_ns && kvmhb_pulse_slot(mon->pulse, 0).online))
+			queue_work(patrols_wq, &mon->work);
+		else
+			next_ns = min(next_ns, due_ns);
+	}
+	come_by(patrol, next_ns);
+	mutex_unlock(&patrol->lock);
+}
+
+static enum hrtimer_restart expired(struct hrtimer *timer)
+{
+	queue_work(patrols_wq, &container_of(timer, struct kvmhb_patrol, timer)->work);
+	return HRTIMER_NORESTART;
+}
+
+/**
+ * kvmhb_patrol_join - have a monitor looked at when it is due, or earlier
+ * @mon: the monitor; may be on patrol already
+ *
+ * Context: process; @mon->lock is held.
+ */
+void kvmhb_patrol_join(struct kvmhb_monitor *mon)
+{
+	struct kvmhb_patrol *patrol = patrol_of(mon->timing.interval_ns);
+	u64 due_ns = kvmhb_monitor_due_ns(mon);
+
+	lockdep_assert_held(&mon->lock);
+
+	if (mon->patrol != patrol)
+		kvmhb_patrol_leave(mon);
+	mutex_lock(&patrol->lock);
+	if (!mon->patrol) {
+		mon->patrol = patrol;
+		list_add_tail(&mon->patrol_entry, &patrol->monitors);
+	}
+	if (due_ns < patrol->next_ns)
+		come_by(patrol, due_ns);
+	mutex_unlock(&patrol->lock);
+}
+
+/**
+ * kvmhb_patrol_leave - no longer have a monitor looked at
+ * @mon: the monitor, on patrol or not
+ *
+ * When it returns, no patrol will queue its work. Context: process; @mon->lock is
+ * held.
+ */
+void kvmhb_patrol_leave(struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	if (!mon->patrol)
+		return;
+	mutex_lock(&mon->patrol->lock);
+	list_del(&mon->patrol_entry);
+	mutex_unlock(&mon->patrol->lock);
+	mon->patrol = NULL;
+}
+
+/**
+ * kvmhb_patrols_init - prepare all patrols
+ * @wq: where they and the monitors work
+ *
+ * Context: process.
+ */
+void kvmhb_patrols_init(struct workqueue_struct *wq)
+{
+	unsigned int i;
+
+	patrols_wq = wq;
+	for (i = 0; i < ARRAY_SIZE(patrols); i++) {
+		mutex_init(&patrols[i].lock);
+		INIT_LIST_HEAD(&patrols[i].monitors);
+		patrols[i].next_ns = U64_MAX;
+		INIT_WORK(&patrols[i].work, walk);
+		hrtimer_setup(&patrols[i].timer, expired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	}
+}
+
+/**
+ * kvmhb_patrols_exit - undo kvmhb_patrols_init()
+ *
+ * No monitor is on patrol. Context: process.
+ */
+void kvmhb_patrols_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(patrols); i++) {
+		/* Nobody is left whom a walk could wait for. */
+		hrtimer_cancel(&patrols[i].timer);
+		cancel_work_sync(&patrols[i].work);
+		WARN_ON(!list_empty(&patrols[i].monitors));
+		mutex_destroy(&patrols[i].lock);
+	}
+}
