@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/pci_ids.h>
+#include <linux/pci_regs.h>
 #include <linux/string.h>
 
 #include "config_space.h"
@@ -61,7 +62,7 @@ void kvmhb_config_space_init(struct kvmhb_config_space *space, u32 regs_size, u3
  * @space: the configuration space; the caller serialises
  * @offset: where the write begins
  * @bytes: what is written
- * @count: how many bytes; @offset + @count is within the space
+ * @count: how many bytes
  *
  * Context: any.
  */
@@ -70,7 +71,7 @@ void kvmhb_config_space_write(struct kvmhb_config_space *space, unsigned int off
 {
 	size_t i;
 
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count && offset + i < sizeof(space->value); i++) {
 		u8 writable = space->writable[offset + i];
 		u8 *value = &space->value[offset + i];
 

@@ -3,8 +3,9 @@
 #ifndef KVMHB_CONFIG_SPACE_H
 #define KVMHB_CONFIG_SPACE_H
 
-#include <linux/pci_regs.h>
 #include <linux/types.h>
+
+#define KVMHB_CONFIG_SPACE_USED	0x60	/* bytes; all beyond is zero and read-only */
 
 /**
  * struct kvmhb_config_space - contents of the configuration space
@@ -14,8 +15,8 @@
  * BARs answer the sizing write by the bits that are not writable.
  */
 struct kvmhb_config_space {
-	u8 value[PCI_CFG_SPACE_SIZE];
-	u8 writable[PCI_CFG_SPACE_SIZE];
+	u8 value[KVMHB_CONFIG_SPACE_USED];
+	u8 writable[KVMHB_CONFIG_SPACE_USED];
 };
 
 void kvmhb_config_space_init(struct kvmhb_config_space *space, u32 regs_size, u32 pulse_size);

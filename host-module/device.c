@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/eventfd.h>
 #include <linux/mm.h>
+#include <linux/pci_regs.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
@@ -164,10 +165,10 @@ static ssize_t pulse_write(struct kvmhb_device *hb, const char __user *buf, size
 
 static ssize_t config_read(struct kvmhb_device *hb, char __user *buf, size_t count, u64 offset)
 {
-	u8 bytes[PCI_CFG_SPACE_SIZE];
+	u8 bytes[PCI_CFG_SPACE_SIZE] = {};
 
 	mutex_lock(&hb->lock);
-	memcpy(bytes, hb->space.value, sizeof(bytes));
+	memcpy(bytes, hb->space.value, sizeof(hb->space.value));
 	mutex_unlock(&hb->lock);
 	return copy_to_user(buf, bytes + offset, count) ? -EFAULT : count;
 }
@@ -472,14 +473,9 @@ static int hb_open(struct vfio_device *vdev)
 	mutex_unlock(&hb->lock);
 
 	trace_attach(vdev->dev, current->tgid, !!hb->kvm, nr_vcpus, hb->pulse.nr_slots);
-	ret = kvmhb_monitor_attach(&hb->monitor, &hb->pulse, hb->kvm, current->tgid);
-	if (ret)
-		goto uninit_pulse;
+	kvmhb_monitor_attach(&hb->monitor, &hb->pulse, hb->kvm, current->tgid);
 	return 0;
 
-uninit_pulse:
-	trace_detach(vdev->dev, current->tgid);
-	kvmhb_pulse_uninit(&hb->pulse);
 put_kvm:
 	kvmhb_evidence_put(hb->kvm);
 	hb->kvm = NULL;

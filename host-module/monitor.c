@@ -165,8 +165,7 @@ static bool is_news(struct kvmhb_monitor *mon, const struct kvmhb_verdict *new)
 {
 	if (new->state != mon->verdict.state || new->cause != mon->verdict.cause)
 		return true;
-	return new->state == KVMHB_DEGRADED &&
-	       !bitmap_equal(mon->stale, mon->watch.stale, KVMHB_PULSE_MAX_SLOTS);
+	return new->state == KVMHB_DEGRADED && kvmhb_watch_stale_changed(&mon->watch);
 }
 
 /* Says what follows from the looks. Returns when to look again. */
@@ -195,7 +194,6 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns)
 
 		/* What an outage was judged by is still to be read when it is over. */
 		if (ruling.verdict.state != KVMHB_ALIVE) {
-			bitmap_copy(mon->stale, mon->watch.stale, KVMHB_PULSE_MAX_SLOTS);
 			kvmhb_watch_keep(&mon->watch);
 			mon->judged = ruling.verdict;
 			mon->judged_silence_ns = c.silence_ns;
@@ -403,18 +401,13 @@ void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
  *
  * All counters begin anew.
  *
- * Return: 0 or -ENOMEM. Context: process; takes @mon->lock.
+ * Context: process; takes @mon->lock.
  */
-int kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
-			 struct kvm *kvm, pid_t vmm_pid)
+void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
+			  struct kvm *kvm, pid_t vmm_pid)
 {
-	int ret;
-
 	mutex_lock(&mon->lock);
 	kvmhb_watch_uninit(&mon->watch);	/* kept until now, to be read */
-	ret = kvmhb_watch_init(&mon->watch, pulse);
-	if (ret)
-		goto unlock;
 	mon->pulse = pulse;
 	mon->kvm = kvm;
 	mon->vmm_pid = vmm_pid;
@@ -425,9 +418,7 @@ int kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
 	atomic64_set(&mon->missed, 0);
 	WRITE_ONCE(mon->restart_gaps, true);
 	await_guest(mon);
-unlock:
 	mutex_unlock(&mon->lock);
-	return ret;
 }
 
 /**

@@ -50,7 +50,6 @@ struct kvmhb_patrol;
  * @downtime_ns: how long it was, summed over the outages that ended, ns
  * @down_until_ns: end of the last of them, ns of CLOCK_MONOTONIC
  * @watch: what was seen of the guest so far
- * @stale: the CPUs last reported as stale
  * @judged: what was last said of a guest that was armed
  * @judged_silence_ns: by which silence, ns
  * @judged_run_ns: and on the run clock, ns
@@ -102,7 +101,6 @@ struct kvmhb_monitor {
 	u64 downtime_ns;
 	u64 down_until_ns;
 	struct kvmhb_watch watch;
-	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
 	struct kvmhb_verdict judged;
 	u64 judged_silence_ns;
 	u64 judged_run_ns;
@@ -180,8 +178,8 @@ void kvmhb_monitors_exit(void);
 int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 		       u64 interval_ns, u64 timeout_ns);
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon);
-int kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
-			 struct kvm *kvm, pid_t vmm_pid);
+void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
+			  struct kvm *kvm, pid_t vmm_pid);
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon);
 void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu);

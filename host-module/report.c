@@ -5,6 +5,7 @@
 #include <linux/lockdep.h>
 #include <linux/math64.h>
 #include <linux/ratelimit.h>
+#include <linux/spinlock.h>
 #include <linux/sysfs.h>
 #include <linux/time64.h>
 
@@ -29,6 +30,7 @@ static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 {
 	const char *state = kvmhb_state_name(mon->verdict.state);
 	const char *cause = kvmhb_cause_name(mon->verdict.cause);
+	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
 	char buf[SECONDS_LEN];
 
 	switch (mon->verdict.state) {
@@ -42,11 +44,12 @@ static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 			 state, seconds(buf, last_beat_ns), cause);
 		break;
 	case KVMHB_DEGRADED:
-		if (bitmap_empty(mon->stale, KVMHB_PULSE_MAX_SLOTS))
+		kvmhb_watch_stale(&mon->watch, stale);
+		if (bitmap_empty(stale, KVMHB_PULSE_MAX_SLOTS))
 			dev_warn(mon->dev, "guest is %s (%s)\n", state, cause);
 		else
 			dev_warn(mon->dev, "guest is %s, stale CPUs %*pbl (%s)\n", state,
-				 KVMHB_PULSE_MAX_SLOTS, mon->stale, cause);
+				 KVMHB_PULSE_MAX_SLOTS, stale, cause);
 		break;
 	case KVMHB_LATE:
 		if (mon->verdict.cause == KVMHB_CAUSE_NONE)
@@ -74,6 +77,25 @@ static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 			dev_info(mon->dev, "guest is %s (%s)\n", state, cause);
 		break;
 	}
+}
+
+/*
+ * What all guests together may make the host log; their uevents have no such limit.
+ * Under contention the kernel's ratelimit says no: a lock of our own keeps it from that.
+ */
+#define ALL_BURST	500
+static DEFINE_RATELIMIT_STATE(all_limit, KVMHB_REPORT_INTERVAL, ALL_BURST);
+static DEFINE_RATELIMIT_STATE(all_outage_limit, KVMHB_REPORT_INTERVAL, ALL_BURST);
+static DEFINE_SPINLOCK(all_lock);
+
+static bool may_log(bool outage)
+{
+	bool may;
+
+	spin_lock(&all_lock);
+	may = ___ratelimit(outage ? &all_outage_limit : &all_limit, KBUILD_MODNAME);
+	spin_unlock(&all_lock);
+	return may;
 }
 
 static void announce_state(struct kvmhb_monitor *mon, enum kvmhb_state old)
@@ -135,6 +157,7 @@ void kvmhb_report_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 	/* Says itself, under the monitor's name, how many it kept back. */
 	if (!___ratelimit(outage ? &mon->outage_limit : &mon->limit, dev_name(mon->dev)))
 		return;
-	log_state(mon, old, last_beat_ns, gone_ns);
+	if (may_log(outage))
+		log_state(mon, old, last_beat_ns, gone_ns);
 	announce_state(mon, old);
 }

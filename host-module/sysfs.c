@@ -157,15 +157,13 @@ static ssize_t stale_vcpus_show(struct device *dev, struct device_attribute *att
 {
 	struct kvmhb_device *hb = dev_get_drvdata(dev);
 	struct kvmhb_monitor *mon = &hb->monitor;
-	ssize_t len;
+	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS) = {};
 
 	mutex_lock(&mon->lock);
 	if (mon->verdict.state == KVMHB_DEGRADED)
-		len = sysfs_emit(buf, "%*pbl\n", KVMHB_PULSE_MAX_SLOTS, mon->stale);
-	else
-		len = sysfs_emit(buf, "\n");
+		kvmhb_watch_stale(&mon->watch, stale);
 	mutex_unlock(&mon->lock);
-	return len;
+	return sysfs_emit(buf, "%*pbl\n", KVMHB_PULSE_MAX_SLOTS, stale);
 }
 static DEVICE_ATTR_RO(stale_vcpus);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
@@ -12,47 +13,32 @@
 #include "watch.h"
 
 /**
- * kvmhb_watch_init - prepare to watch a guest
- * @watch: what to initialise
- * @pulse: the VM's pulse page
- *
- * Return: 0 or -ENOMEM. Context: process.
- */
-int kvmhb_watch_init(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse)
-{
-	memset(watch, 0, sizeof(*watch));
-	watch->slots = kvcalloc(pulse->nr_slots, sizeof(*watch->slots), GFP_KERNEL_ACCOUNT);
-	return watch->slots ? 0 : -ENOMEM;
-}
-
-/**
- * kvmhb_watch_uninit - undo kvmhb_watch_init()
- * @watch: what it initialised
+ * kvmhb_watch_uninit - forget all that was seen of a guest
+ * @watch: what to forget; may be used again
  *
  * Context: process.
  */
 void kvmhb_watch_uninit(struct kvmhb_watch *watch)
 {
 	kvfree(watch->slots);
-	kfree(watch->vcpus);
-	watch->slots = NULL;
-	watch->vcpus = NULL;
-	watch->nr_vcpus = 0;
+	kvfree(watch->vcpus);
+	memset(watch, 0, sizeof(*watch));
 }
 
-/* vCPUs may be plugged in later. Without memory for them, nothing is known of them. */
-static void grow(struct kvmhb_watch *watch, unsigned int nr)
+/* A longer copy of an array, which is freed. Without memory for it, nothing is known of what is new. */
+static void *grow(void *array, unsigned int *nr, unsigned int wanted, size_t size)
 {
-	struct kvmhb_vcpu_watch *vcpus;
+	void *longer;
 
-	if (nr <= watch->nr_vcpus)
-		return;
-	vcpus = krealloc(watch->vcpus, nr * sizeof(*vcpus), GFP_KERNEL_ACCOUNT);
-	if (!vcpus)
-		return;
-	memset(vcpus + watch->nr_vcpus, 0, (nr - watch->nr_vcpus) * sizeof(*vcpus));
-	watch->vcpus = vcpus;
-	watch->nr_vcpus = nr;
+	if (wanted <= *nr)
+		return array;
+	longer = kvcalloc(wanted, size, GFP_KERNEL_ACCOUNT);
+	if (!longer)
+		return array;
+	memcpy(longer, array, *nr * size);
+	kvfree(array);
+	*nr = wanted;
+	return longer;
 }
 
 /* Looks at all vCPUs. Returns how much of @elapsed_ns was denied to one of them at the most. */
@@ -61,7 +47,8 @@ static u64 look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed
 	u64 denied_ns = 0;
 	unsigned int nr;
 
-	grow(watch, kvmhb_evidence_nr_vcpus(kvm));
+	watch->vcpus = grow(watch->vcpus, &watch->nr_vcpus, kvmhb_evidence_nr_vcpus(kvm),
+			    sizeof(*watch->vcpus));
 	for (nr = 0; nr < watch->nr_vcpus; nr++) {
 		struct kvmhb_vcpu_watch *vcpu = &watch->vcpus[nr];
 
@@ -79,19 +66,29 @@ static u64 look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed
 	return denied_ns;
 }
 
+/* There may be more CPUs than before. */
+static void find_slots(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse)
+{
+	/* A guest has no more CPUs than its VM. */
+	unsigned int nr = kvm ? min(watch->nr_vcpus, pulse->nr_slots) : pulse->nr_slots;
+
+	while (nr > watch->nr_slots && !kvmhb_pulse_slot(pulse, nr - 1).online)
+		nr--;
+	watch->slots = grow(watch->slots, &watch->nr_slots, nr, sizeof(*watch->slots));
+}
+
 /* Looks at the pulse page. Returns whether a slot has moved. */
 static bool look_at_slots(struct kvmhb_watch *watch, struct kvm *kvm,
 			  const struct kvmhb_pulse *pulse, u64 timeout_ns, u64 run_ns)
 {
-	DECLARE_BITMAP(stale_schedulers, KVMHB_PULSE_MAX_SLOTS) = {};
-	/* A guest has no more CPUs than its VM. */
-	unsigned int nr_slots = kvm ? min(watch->nr_vcpus, pulse->nr_slots) : pulse->nr_slots;
 	bool moved = false;
 	unsigned int nr;
 
-	bitmap_zero(watch->stale, KVMHB_PULSE_MAX_SLOTS);
+	watch->partial = false;
+	watch->softlockup = false;
 	watch->stale_in_ns = U64_MAX;
-	for (nr = 0; nr < nr_slots; nr++) {
+	find_slots(watch, kvm, pulse);
+	for (nr = 0; nr < watch->nr_slots; nr++) {
 		struct kvmhb_slot_watch *slot = &watch->slots[nr];
 		struct kvmhb_slot seen = kvmhb_pulse_slot(pulse, nr);
 
@@ -102,23 +99,22 @@ static bool look_at_slots(struct kvmhb_watch *watch, struct kvm *kvm,
 		}
 		slot->pulses = seen.pulses;
 		slot->online = seen.online;
-		if (!seen.online)
-			continue;
 
-		if (slot->run_ns >= timeout_ns)
-			__set_bit(nr, watch->stale);
-		else
+		slot->still = seen.online && slot->run_ns >= timeout_ns;
+		slot->locked = seen.online && seen.sched_age_ns >= timeout_ns;
+		watch->partial |= slot->still;
+		watch->softlockup |= slot->locked;
+		if (seen.online && !slot->still)
 			watch->stale_in_ns = min(watch->stale_in_ns, timeout_ns - slot->run_ns);
-		if (seen.sched_age_ns >= timeout_ns)
-			__set_bit(nr, stale_schedulers);
 	}
-
-	watch->partial = !bitmap_empty(watch->stale, KVMHB_PULSE_MAX_SLOTS);
-	watch->softlockup = !bitmap_empty(stale_schedulers, KVMHB_PULSE_MAX_SLOTS);
-	if (!watch->partial)
-		bitmap_copy(watch->stale, stale_schedulers, KVMHB_PULSE_MAX_SLOTS);
 	watch->userspace = kvmhb_pulse_user_stale(pulse);
 	return moved;
+}
+
+/* The lowest layer names the CPUs. */
+static bool is_stale(const struct kvmhb_watch *watch, unsigned int nr)
+{
+	return watch->partial ? watch->slots[nr].still : watch->slots[nr].locked;
 }
 
 /* Whether so much was taken from the host that its guests cannot be judged. */
@@ -131,14 +127,14 @@ static bool robbed(struct kvmhb_watch *watch, u64 elapsed_ns)
 }
 
 /* Forgets the silence so far: as if the guest, and each of its CPUs, had just beaten. */
-static void forgive(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse)
+static void forgive(struct kvmhb_watch *watch)
 {
 	unsigned int nr;
 
 	watch->run_ns = 0;
 	watch->denied_ns = 0;
 	watch->waited_ns = 0;
-	for (nr = 0; nr < pulse->nr_slots; nr++)
+	for (nr = 0; nr < watch->nr_slots; nr++)
 		watch->slots[nr].run_ns = 0;
 }
 
@@ -189,7 +185,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 	run_ns = elapsed_ns - denied_ns;
 	if (beaten && before_ns >= timing->timeout_ns) {
 		/* All of it was silent: its other CPUs are about to show that they are back. */
-		forgive(watch, pulse);
+		forgive(watch);
 		run_ns = 0;
 	}
 	moved = look_at_slots(watch, kvm, pulse, timing->timeout_ns, run_ns);
@@ -216,7 +212,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 	kvmhb_watch_describe(watch, &c);
 	watch->out = kvmhb_all_out(&c) && !c.vcpus[KVMHB_LEAVING];
 	if (was_out && !watch->out) {
-		forgive(watch, pulse);
+		forgive(watch);
 		begin_window(watch);
 	}
 }
@@ -242,10 +238,10 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 	watch->sleeps = kvmhb_host_sleeps();
 	watch->steal_ns = kvmhb_evidence_steal_ns();
 	look_at_vcpus(watch, kvm, 0, &waited_ns);
-	for (nr = 0; nr < pulse->nr_slots; nr++)
+	for (nr = 0; nr < watch->nr_slots; nr++)
 		watch->slots[nr].online = false;
 	look_at_slots(watch, kvm, pulse, U64_MAX, 0);
-	forgive(watch, pulse);
+	forgive(watch);
 	begin_window(watch);
 }
 
@@ -279,6 +275,41 @@ void kvmhb_watch_describe(const struct kvmhb_watch *watch, struct kvmhb_case *c)
 }
 
 /**
+ * kvmhb_watch_stale - name the CPUs that are stale
+ * @watch: what has been seen
+ * @cpus: bitmap of KVMHB_PULSE_MAX_SLOTS bits. Gets those whose slots are stale, or if
+ *	there are none, whose schedulers
+ *
+ * Context: any; the caller serialises.
+ */
+void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus)
+{
+	unsigned int nr;
+
+	bitmap_zero(cpus, KVMHB_PULSE_MAX_SLOTS);
+	for (nr = 0; nr < watch->nr_slots; nr++)
+		if (is_stale(watch, nr))
+			__set_bit(nr, cpus);
+}
+
+/**
+ * kvmhb_watch_stale_changed - whether other CPUs are stale than at the last report
+ * @watch: what has been seen
+ *
+ * Return: true if any is now and was not, or the other way. Context: any; the caller
+ * serialises.
+ */
+bool kvmhb_watch_stale_changed(const struct kvmhb_watch *watch)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < watch->nr_slots; nr++)
+		if (is_stale(watch, nr) != watch->slots[nr].judged)
+			return true;
+	return false;
+}
+
+/**
  * kvmhb_watch_keep - keep what was seen last, to be shown
  * @watch: what has been seen
  *
@@ -290,4 +321,6 @@ void kvmhb_watch_keep(struct kvmhb_watch *watch)
 
 	for (nr = 0; nr < watch->nr_vcpus; nr++)
 		watch->vcpus[nr].judged = watch->vcpus[nr].now;
+	for (nr = 0; nr < watch->nr_slots; nr++)
+		watch->slots[nr].judged = is_stale(watch, nr);
 }

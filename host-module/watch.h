@@ -6,12 +6,12 @@
 #ifndef KVMHB_WATCH_H
 #define KVMHB_WATCH_H
 
-#include <linux/bitmap.h>
 #include <linux/types.h>
 
 #include "evidence.h"
 #include "pulse.h"
 
+struct kvm;
 struct kvmhb_case;
 struct kvmhb_timing;
 
@@ -34,11 +34,17 @@ struct kvmhb_vcpu_watch {
  * @pulses: what it said at the last look
  * @run_ns: since when it has said so, on the run clock, ns
  * @online: the guest said that this CPU pulses
+ * @still: it was still for a timeout
+ * @locked: its scheduler is stale
+ * @judged: the CPU was stale at the look that led to the last report
  */
 struct kvmhb_slot_watch {
 	u64 pulses;
 	u64 run_ns;
 	bool online;
+	bool still;
+	bool locked;
+	bool judged;
 };
 
 /**
@@ -59,10 +65,13 @@ struct kvmhb_slot_watch {
  * @partial: a slot is stale
  * @softlockup: a scheduler is stale
  * @userspace: userspace is stale
- * @stale: the CPUs whose slots are stale, or if there are none, whose schedulers
  * @vcpus: what was seen of each vCPU
  * @nr_vcpus: entries of @vcpus
- * @slots: what was seen of each slot of the pulse page
+ * @slots: what was seen of the slots of the pulse page, up to the last that was
+ *	ever online
+ * @nr_slots: entries of @slots
+ *
+ * All zero before it is first used.
  */
 struct kvmhb_watch {
 	u64 seen_ns;
@@ -80,19 +89,20 @@ struct kvmhb_watch {
 	bool partial;
 	bool softlockup;
 	bool userspace;
-	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
 	struct kvmhb_vcpu_watch *vcpus;
 	unsigned int nr_vcpus;
 	struct kvmhb_slot_watch *slots;
+	unsigned int nr_slots;
 };
 
-int kvmhb_watch_init(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse);
 void kvmhb_watch_uninit(struct kvmhb_watch *watch);
 void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 			 const struct kvmhb_pulse *pulse);
 void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse,
 		      const struct kvmhb_timing *timing, u64 last_beat_ns, u64 due_ns);
 void kvmhb_watch_describe(const struct kvmhb_watch *watch, struct kvmhb_case *c);
+void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus);
+bool kvmhb_watch_stale_changed(const struct kvmhb_watch *watch);
 void kvmhb_watch_keep(struct kvmhb_watch *watch);
 
 #endif /* KVMHB_WATCH_H */

@@ -1208,7 +1208,6 @@ static struct watch_test *watch_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, w);
 	w->timing = (struct kvmhb_timing) { HOUR, 4 * HOUR };
 	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&w->pulse, 4), 0);
-	KUNIT_ASSERT_EQ(test, kvmhb_watch_init(&w->watch, &w->pulse), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, watch_test_exit, w), 0);
 	w->slots = slots_of(&w->pulse);
 	for (i = 0; i < 3; i++)
@@ -1229,6 +1228,14 @@ static void look_after(struct watch_test *w, u64 ns, u64 last_beat_ns)
 	kvmhb_watch_look(&w->watch, NULL, &w->pulse, &w->timing, last_beat_ns, 0);
 }
 
+static unsigned int stale_cpus(struct watch_test *w)
+{
+	DECLARE_BITMAP(cpus, KVMHB_PULSE_MAX_SLOTS);
+
+	kvmhb_watch_stale(&w->watch, cpus);
+	return bitmap_weight(cpus, KVMHB_PULSE_MAX_SLOTS);
+}
+
 static void watch_slots(struct kunit *test)
 {
 	struct watch_test *w = watch_test_init(test);
@@ -1247,9 +1254,9 @@ static void watch_slots(struct kunit *test)
 	move_slot(w, 0);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_TRUE(test, watch->partial);
-	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 2);
-	KUNIT_EXPECT_TRUE(test, test_bit(1, watch->stale));
-	KUNIT_EXPECT_TRUE(test, test_bit(2, watch->stale));
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 2);
+	KUNIT_EXPECT_TRUE(test, is_stale(&w->watch, 1));
+	KUNIT_EXPECT_TRUE(test, is_stale(&w->watch, 2));
 	/* Who is stale is so already: the next is the one that moved. */
 	KUNIT_EXPECT_EQ(test, watch->stale_in_ns, 4 * HOUR);
 
@@ -1259,11 +1266,11 @@ static void watch_slots(struct kunit *test)
 	w->slots[3].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
 	look_after(w, 2 * HOUR, 0);
 	KUNIT_EXPECT_FALSE(test, watch->partial);
-	KUNIT_EXPECT_TRUE(test, bitmap_empty(watch->stale, KVMHB_PULSE_MAX_SLOTS));
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
 
 	/* A new incarnation is not judged by what the old one left. */
 	look_after(w, 5 * HOUR, 0);
-	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 3);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 3);
 	kvmhb_watch_restart(watch, NULL, &w->pulse);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_FALSE(test, watch->partial);
@@ -1302,7 +1309,7 @@ static void watch_comes_back(struct kunit *test)
 	move_slot(w, 0);
 	look_after(w, 4 * HOUR, 2);
 	KUNIT_EXPECT_TRUE(test, w->watch.partial);
-	KUNIT_EXPECT_FALSE(test, test_bit(0, w->watch.stale));
+	KUNIT_EXPECT_FALSE(test, is_stale(&w->watch, 0));
 }
 
 /* A beat that came while the guest was looked at, and is known at the next look. */
@@ -1326,12 +1333,12 @@ static void watch_layers(struct kunit *test)
 	w->slots[3].sched_age_ms = cpu_to_le32(U32_MAX);
 	look_after(w, 0, 0);
 	KUNIT_EXPECT_FALSE(test, watch->softlockup);
-	KUNIT_EXPECT_TRUE(test, bitmap_empty(watch->stale, KVMHB_PULSE_MAX_SLOTS));
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
 	w->slots[2].sched_age_ms = cpu_to_le32(4 * 3600 * 1000);
 	look_after(w, 0, 0);
 	KUNIT_EXPECT_TRUE(test, watch->softlockup);
-	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 1);
-	KUNIT_EXPECT_TRUE(test, test_bit(2, watch->stale));
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 1);
+	KUNIT_EXPECT_TRUE(test, is_stale(&w->watch, 2));
 	KUNIT_EXPECT_FALSE(test, watch->userspace);
 
 	/* A page full of nonsense: every CPU is there, and each has an old scheduler. */
@@ -1340,15 +1347,15 @@ static void watch_layers(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, watch->partial);
 	KUNIT_EXPECT_TRUE(test, watch->softlockup);
 	KUNIT_EXPECT_TRUE(test, watch->userspace);
-	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 62);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 62);
 
 	/* The lower layer names the CPUs. */
 	look_after(w, 2 * HOUR, 0);
 	move_slot(w, 5);
 	look_after(w, 2 * HOUR, 0);
 	KUNIT_EXPECT_TRUE(test, watch->partial);
-	KUNIT_EXPECT_EQ(test, bitmap_weight(watch->stale, KVMHB_PULSE_MAX_SLOTS), 61);
-	KUNIT_EXPECT_FALSE(test, test_bit(5, watch->stale));
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 61);
+	KUNIT_EXPECT_FALSE(test, is_stale(&w->watch, 5));
 }
 
 static void watch_run_clock(struct kunit *test)
