@@ -25,7 +25,7 @@ void kvmhb_watch_uninit(struct kvmhb_watch *watch)
 	memset(watch, 0, sizeof(*watch));
 }
 
-/* A longer copy of an array, which is freed. Without memory for it, nothing is known of what is new. */
+/* A longer copy of an array, which is freed; without memory for it, the array itself. */
 static void *grow(void *array, unsigned int *nr, unsigned int wanted, size_t size)
 {
 	void *longer;
