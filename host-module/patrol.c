@@ -72,7 +72,7 @@ static void walk(struct work_struct *work)
 
 		/* Having been looked at, it says itself when it is due again. */
 		if (due_ns <= now_ns + kvmhb_patrol_early_ns(READ_ONCE(mon->timing.interval_ns)) ||
-		    (mon->beat_due_ns && kvmhb_pulse_slot(mon->pulse, 0).online))
+		    (mon->beat_due_ns && kvmhb_pulse_is_online(mon->pulse, 0)))
 			queue_work(patrols_wq, &mon->work);
 		else
 			next_ns = min(next_ns, due_ns);

@@ -3,9 +3,12 @@
 #ifndef KVMHB_PULSE_H
 #define KVMHB_PULSE_H
 
+#include <linux/compiler.h>
 #include <linux/types.h>
+#include <asm/byteorder.h>
 
-struct kvm_heartbeat_pulse_header;
+#include "kvm_heartbeat.h"
+
 struct kvmhb_timing;
 
 #define KVMHB_PULSE_MAX_SLOTS	1022	/* in 64 KiB */
@@ -44,5 +47,19 @@ void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *t
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse);
 struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr);
 bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse);
+
+/**
+ * kvmhb_pulse_is_online - whether a CPU pulses
+ * @pulse: the pulse page
+ * @nr: the CPU, below @pulse->nr_slots
+ *
+ * Return: what the guest says. Context: any.
+ */
+static inline bool kvmhb_pulse_is_online(const struct kvmhb_pulse *pulse, unsigned int nr)
+{
+	const struct kvm_heartbeat_slot *slots = (const void *)(pulse->header + 1);
+
+	return READ_ONCE(slots[nr].flags) & cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+}
 
 #endif /* KVMHB_PULSE_H */

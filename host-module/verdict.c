@@ -240,7 +240,7 @@ static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 	}
 
 	if (c->crowd)
-		return look(c, late(KVMHB_CAUSE_HOST_DEGRADED), timeout_ns / 2);
+		return look(c, late(KVMHB_CAUSE_HOST_DEGRADED), timeout_ns / 4);
 	if (cause == KVMHB_CAUSE_BEAT_LOST && c->window_ns < pulse_ns)
 		return look(c, c->so_far, pulse_ns - c->window_ns);
 	if (cause == KVMHB_CAUSE_UNKNOWN && known)

@@ -72,7 +72,7 @@ static void find_slots(struct kvmhb_watch *watch, struct kvm *kvm, const struct 
 	/* A guest has no more CPUs than its VM. */
 	unsigned int nr = kvm ? min(watch->nr_vcpus, pulse->nr_slots) : pulse->nr_slots;
 
-	while (nr > watch->nr_slots && !kvmhb_pulse_slot(pulse, nr - 1).online)
+	while (nr > watch->nr_slots && !kvmhb_pulse_is_online(pulse, nr - 1))
 		nr--;
 	watch->slots = grow(watch->slots, &watch->nr_slots, nr, sizeof(*watch->slots));
 }
