@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""bench_scale.py: many monitors on one host that beat at 1 Hz, and then fall silent in the same second. Runs inside the
+host that `rig/host --icount --memory 8G` boots, where one ns is one instruction. Writes KVMHB_OUT/scale.json:
+
+    {"sizes": [{"monitors": N, "kind": "eventfd",
+                "beat": instructions of one beat, that is, of a write to its eventfd,
+                "bare": of a write to an eventfd that nobody listens to,
+                "beyond": instructions per second beyond these beats,
+                "memory": bytes of kernel memory that a monitor takes, without what a mediated device that does
+                          nothing takes, and without the pulse page,
+                "pulse": bytes of the pulse page,
+                "last_s": from its deadline until the last of them was reported,
+                "last_after_hold_s": the same, from the end of the hold if it was held,
+                "held": how many were held, as most were late at once (cause host-degraded),
+                "lines": lines in the kernel's log about it,
+                "reported": how many became unresponsive in the trace, once each and not before the deadline,
+                "sysfs": how many are so in sysfs}, ...,
+               {"monitors": N, "kind": "vm",
+                "host": instructions per second of N virtual machines that beat,
+                "beyond": how many of them are there because the monitors look at them once an interval}, ...]}
+"""
+
+import collections
+import contextlib
+import glob
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import hb
+
+SIZES = 100, 1000, 10000
+VMS = 100
+# What a device that does nothing takes is the same however many there are.
+NR_BARE = 1000
+
+SECOND = 1000000000
+INTERVAL = SECOND
+TIMEOUT = 2 * INTERVAL   # which is the default
+HOLD = min(TIMEOUT // 2, INTERVAL)
+
+# What is measured is a mean over so many seconds. It costs little to have them long: virtual time leaps over idleness.
+WINDOW_S = 20
+# The kernel frees some things only some seconds later, in the background, and nothing tells when it is done.
+SETTLE_S = 20
+
+MODULES = f"{hb.TOP}/build/{os.uname().release}/src"
+BARE = f"{MODULES}/selftests/modules/kvm_heartbeat_bare.ko"
+HEARTBEAT = f"{MODULES}/host-module/kvm_heartbeat.ko"
+TYPES = "/sys/class/mdev_bus/{}/mdev_supported_types"
+TYPE_BARE = TYPES.format("kvm_heartbeat_bare") + "/platform-bare"
+TYPE_HEARTBEAT = TYPES.format("kvm_heartbeat") + "/kvm_heartbeat-vm"
+TRACE = pathlib.Path("/sys/kernel/tracing/instances/scale")
+
+# Beside slabs and the vmalloc area, what the kernel takes for itself and counts.
+MEMORY = "KernelStack", "PageTables", "Percpu"
+
+
+def progress(text):
+    print(f"# {text}", flush=True)
+
+
+class Process:
+    """selftests/cost/monitors.c: devices, and who beats them."""
+
+    def __init__(self, number, *folder):
+        self.process = subprocess.Popen([f"{hb.TOP}/build/bin/monitors", str(number), *folder], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, command):
+        """Give a command: the numbers that it answers."""
+        self.process.stdin.write(f"{command}\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise hb.GuestError(f"monitors ended at the command '{command}', see above")
+        return [int(word) for word in line.split()]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def modules():
+    """Both modules are loaded; their devices go with them."""
+    subprocess.run(["insmod", BARE], check=True)
+    subprocess.run(["insmod", HEARTBEAT, f"interval_ns={INTERVAL}"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["rmmod", "kvm_heartbeat", "kvm_heartbeat_bare"], check=True)
+
+
+def memory():
+    """What the kernel takes, in bytes: (all but the vmalloc area, the vmalloc area)."""
+    # Caches of files, and empty slabs, are not needed. The first time what was used lately is spared.
+    for _ in range(2):
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("2")
+        time.sleep(SETTLE_S)
+    for cache in glob.glob("/sys/kernel/slab/*/shrink"):
+        pathlib.Path(cache).write_text("1")
+    fields = {name: 1024 * int(kib)
+              for name, kib in re.findall(r"(\w+): +(\d+) kB", pathlib.Path("/proc/meminfo").read_text())}
+    # Objects, and not the pages they are in: those may be half empty, after others that were there before.
+    slab = sum(int(used) * int(pages) * 4096 / int(in_slab) for used, in_slab, pages in
+               re.findall(r"^\S+ +(\d+) +\d+ +\d+ +(\d+) +(\d+) :", pathlib.Path("/proc/slabinfo").read_text(), re.M))
+    return slab + sum(fields[name] for name in MEMORY), fields["VmallocUsed"]
+
+
+def idle():
+    """How long the CPU has idled since boot, ns."""
+    return 1000 * int(pathlib.Path("/sys/module/kvm_heartbeat_bare/parameters/idle_us").read_text())
+
+
+def busy():
+    """Instructions per second over a window."""
+    begin, idle_before = time.monotonic_ns(), idle()
+    time.sleep(WINDOW_S)
+    elapsed, idled = time.monotonic_ns() - begin, idle() - idle_before
+    return SECOND * (elapsed - idled) / elapsed
+
+
+def beating(process):
+    """Over a window: instructions per second, and those of one write to an eventfd that nothing disturbs."""
+    process.ask("cost")
+    per_second = busy()
+    beats, shortest, late_ticks = process.ask("cost")
+    if late_ticks:
+        progress(f"  beats were held up: {late_ticks} times a tick did not come before the next was due")
+    return per_second, shortest / beats
+
+
+def measure_memory():
+    """What a device that does nothing takes."""
+    progress(f"{NR_BARE} devices that do nothing")
+    with modules(), Process(NR_BARE, TYPE_BARE) as process:
+        before = memory()
+        begin = time.monotonic()
+        process.ask("create")
+        created = time.monotonic()
+        process.ask("open")
+        progress(f"  created in {created - begin:.3f} s, opened in {time.monotonic() - created:.3f} s")
+        after = memory()
+    each = [(a - b) / NR_BARE for a, b in zip(after, before)]
+    progress(f"  {each[0]:.0f} bytes each")
+    return each
+
+
+def log_number():
+    """Number of the line of the kernel's log that is written here and now."""
+    with open("/dev/kmsg", "r+b", buffering=0) as log:
+        log.seek(0, os.SEEK_END)
+        log.write(b"kvm-heartbeat: bench_scale.py counts lines\n")
+        return int(log.read(8192).split(b",")[1])
+
+
+@contextlib.contextmanager
+def tracing():
+    """Only what is to be counted is kept, and there is room for all of it."""
+    TRACE.mkdir()
+    (TRACE / "trace_clock").write_text("mono")
+    (TRACE / "buffer_size_kb").write_text("16384")
+    (TRACE / "events/kvm_heartbeat/state/filter").write_text('new == "unresponsive" || cause == "host-degraded"')
+    (TRACE / "events/kvm_heartbeat/state/enable").write_text("1")
+    try:
+        yield
+    finally:
+        TRACE.rmdir()
+
+
+def silence(process, number):
+    """All fall silent."""
+    with tracing():
+        first_line = log_number()
+        last_beats = process.ask("stop")
+        # None may be reported twice: so it is not enough to wait for the last.
+        time.sleep(WINDOW_S)
+        lines = log_number() - first_line - 1
+        statistics = (TRACE / "per_cpu/cpu0/stats").read_text()
+        text = (TRACE / "trace").read_text()
+    if not re.search(r"^overrun: 0$", statistics, re.M) or not re.search(r"^dropped events: 0$", statistics, re.M):
+        raise hb.GuestError(f"the trace is not complete, its buffer is too small:\n{statistics}")
+
+    reports, held = collections.defaultdict(list), set()
+    for seconds, vm, state in re.findall(r" (\d+\.\d+): state: vm=[-\w]+-(\w+) old=[-\w]+ new=([-\w]+) ", text):
+        if state == "unresponsive":
+            reports[int(vm, 16)].append(float(seconds))
+        else:
+            held.add(int(vm, 16))
+    late = {vm: reports[vm][0] - (last_beats[vm] + TIMEOUT) / SECOND for vm in reports}
+    states = collections.Counter(pathlib.Path(path).read_text().strip()
+                                 for path in glob.glob("/sys/bus/mdev/devices/*/heartbeat/state"))
+    progress(f"  silent: {len(late)} reported, {min(late.values(), default=0):.6f} to "
+             f"{max(late.values(), default=0):.6f} s after their deadlines; in sysfs {dict(states)}")
+    return {
+        "last_s": max(late.values(), default=None),
+        "last_after_hold_s": max((late[vm] - (HOLD / SECOND if vm in held else 0) for vm in late), default=None),
+        "held": len(held),
+        "lines": lines,
+        # The trace has microseconds.
+        "reported": sum(len(times) == 1 and late[vm] > -1e-6 for vm, times in reports.items()),
+        "sysfs": states["unresponsive"],
+    }
+
+
+def measure(number, bare_memory):
+    """One row of eventfds."""
+    progress(f"{number} monitors")
+    with modules(), Process(number, TYPE_HEARTBEAT) as process:
+        with Process(number) as eventfds:
+            eventfds.ask("open")
+            eventfds.ask("beat")
+            beating(eventfds)   # what was there before settles
+            (first, bare), (second, _) = beating(eventfds), beating(eventfds)
+        progress(f"  eventfds alone: {first:.0f} and again {second:.0f} instructions a second, {bare:.1f} a write")
+
+        before = memory()
+        begin = time.monotonic()
+        process.ask("create")
+        created = time.monotonic()
+        process.ask("open")
+        progress(f"  created in {created - begin:.3f} s, opened in {time.monotonic() - created:.3f} s")
+        process.ask("arm")
+        process.ask("beat")
+        after = memory()
+        (per_second, beat), (again, _) = beating(process), beating(process)
+        progress(f"  monitors: {per_second:.0f} and again {again:.0f} instructions a second, {beat:.1f} a beat")
+        row = {
+            "monitors": number, "kind": "eventfd", "beat": beat, "bare": bare,
+            "beyond": per_second - first - number * (beat - bare),
+            "memory": (after[0] - before[0]) / number - bare_memory[0],
+            "pulse": (after[1] - before[1]) / number - bare_memory[1],
+        }
+        row |= silence(process, number)
+    progress(f"  {json.dumps(row)}")
+    return row
+
+
+def measure_vms(number):
+    """One row of virtual machines, each with its VMM."""
+    progress(f"{number} virtual machines")
+    with modules(), contextlib.ExitStack() as stack:
+        vmms, intervals = [], []
+        for vm in range(number):
+            uuid = f"5e1f7e57-0000-4000-8ca1-{vm:012x}"
+            pathlib.Path(f"{TYPE_HEARTBEAT}/create").write_text(uuid)
+            intervals.append(pathlib.Path(f"/sys/bus/mdev/devices/{uuid}/heartbeat/interval_ns"))
+            vmms.append(stack.enter_context(subprocess.Popen(
+                [f"{hb.TOP}/build/bin/vmm", "-m", uuid, "-d", "ioeventfd", "beat"], stdout=subprocess.PIPE, text=True)))
+            stack.callback(vmms[-1].terminate)
+            if vmms[-1].stdout.readline() != "up\n":
+                raise hb.GuestError(f"vmm {vm} did not say 'up', see above")
+        time.sleep(SETTLE_S)
+        looked_at = busy(), busy()
+        # These guests do not follow: they beat as before, and nobody looks.
+        for interval in intervals:
+            interval.write_text("3600000000000")
+        time.sleep(SETTLE_S)
+        alone = busy(), busy()
+        states = collections.Counter(interval.with_name("state").read_text().strip() for interval in intervals)
+        if states != {"alive": number}:
+            raise hb.GuestError(f"not all of them beat: {dict(states)}")
+    progress(f"  {looked_at[0]:.0f} and again {looked_at[1]:.0f} instructions a second; "
+             f"not looked at, {alone[0]:.0f} and again {alone[1]:.0f}")
+    return {"monitors": number, "kind": "vm", "host": looked_at[0], "beyond": looked_at[0] - alone[0]}
+
+
+def main():
+    rows = []
+
+    def add(row):
+        rows.append(row)
+        with open(f"{hb.OUT}/scale.json", "w", encoding="utf-8") as file:
+            json.dump({"sizes": rows}, file, indent=1)
+
+    add(measure_vms(VMS))
+    bare_memory = measure_memory()
+    for number in [int(word) for word in sys.argv[1:]] or SIZES:
+        add(measure(number, bare_memory))
+
+
+if __name__ == "__main__":
+    main()

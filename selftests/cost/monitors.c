@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * monitors N [TYPE]: N mediated devices in one process, each opened as by a VMM
+ * and each with an eventfd, which is written to once a second: as many guests as
+ * there is no memory for. N is a multiple of 100. TYPE is the folder of the
+ * devices' type in sysfs. Without it there are the eventfds alone, and nobody
+ * listens to them: what a beat is compared with.
+ *
+ * Commands come on stdin, a word a line. Each is answered by a line on stdout
+ * when it is done:
+ *
+ *   create  make the devices; they go with their module
+ *   open    open them, with an eventfd for each
+ *   arm     if they are monitors: arm them, their eventfds are their doorbells
+ *   beat    begin to beat, the devices spread evenly over the second
+ *   cost    since the last such line: beats a tick, then the time that they took
+ *           in the shortest tick, ns, then the ticks that came too late
+ *   stop    stop, each a second after its last beat but one: when each has
+ *           beaten last, ns of CLOCK_MONOTONIC
+ *
+ * Whatever fails is said on stderr and ends it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kvm_heartbeat.h"
+
+/* No other program of the tests makes UUIDs that begin so. */
+#define UUID "5e1f7e57-0000-4000-8ca1-%012x"
+#define UUID_SIZE 37
+#define MDEV "/sys/bus/mdev/devices/"
+
+#define BAR0 ((off_t)VFIO_PCI_BAR0_REGION_INDEX << 40)
+#define BAR2 ((off_t)VFIO_PCI_BAR2_REGION_INDEX << 40)
+
+#define TICK_NS 10000000
+#define TICKS 100	/* in a second */
+
+struct monitor {
+	int device;
+	int doorbell;
+	__u64 last_ns;	/* the last beat, if this is the last second */
+};
+
+static const char *type;
+static unsigned int nr_monitors;
+static struct monitor *monitors;
+static int timer;
+
+/* Since cost was last asked for. */
+static __u64 shortest_ns, late_ticks;
+
+static void die(const char *format, ...)
+{
+	int error = errno;
+	va_list args;
+
+	fprintf(stderr, "monitors: ");
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, ": %s\n", strerror(error));
+	exit(1);
+}
+
+static __u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static int open_or_die(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		die("cannot open %s", path);
+	return fd;
+}
+
+static void create_all(void)
+{
+	char path[256], uuid[UUID_SIZE];
+	unsigned int i;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/create", type);
+	fd = open_or_die(path, O_WRONLY);
+	for (i = 0; i < nr_monitors; i++) {
+		snprintf(uuid, sizeof(uuid), UUID, i);
+		if (pwrite(fd, uuid, UUID_SIZE - 1, 0) != UUID_SIZE - 1)
+			die("cannot create %s in %s", uuid, type);
+	}
+	close(fd);
+}
+
+static void poke(struct monitor *m, off_t offset, __u32 value)
+{
+	if (pwrite(m->device, &value, sizeof(value), offset) != sizeof(value))
+		die("cannot write to device %td", m - monitors);
+}
+
+/* Arms the monitor, as a guest, and hands over its doorbell, as a VMM. */
+static void arm(struct monitor *m)
+{
+	struct vfio_device_ioeventfd doorbell = {
+		.argsz = sizeof(doorbell),
+		.flags = VFIO_DEVICE_IOEVENTFD_32,
+		.offset = BAR0 + KVM_HEARTBEAT_REG_DOORBELL,
+		.data = 0xffffffff,	/* a CPU that is not known */
+		.fd = m->doorbell,
+	};
+	__u32 seq;
+
+	if (pread(m->device, &seq, sizeof(seq),
+		  BAR2 + offsetof(struct kvm_heartbeat_pulse_header, config_seq)) != sizeof(seq))
+		die("cannot read the pulse page of device %td", m - monitors);
+	poke(m, BAR2 + offsetof(struct kvm_heartbeat_pulse_header, config_ack), seq);
+	poke(m, BAR0 + KVM_HEARTBEAT_REG_LIFECYCLE, KVM_HEARTBEAT_ARM);
+	if (ioctl(m->device, VFIO_DEVICE_IOEVENTFD, &doorbell))
+		die("device %td does not take its doorbell (VFIO_DEVICE_IOEVENTFD)", m - monitors);
+}
+
+static void open_devices(void)
+{
+	char uuid[UUID_SIZE], path[256], link[256];
+	unsigned int i;
+	int container;
+	ssize_t len;
+
+	container = open_or_die("/dev/vfio/vfio", O_RDWR);
+	for (i = 0; i < nr_monitors; i++) {
+		struct monitor *m = &monitors[i];
+		int group;
+
+		snprintf(uuid, sizeof(uuid), UUID, i);
+		snprintf(path, sizeof(path), MDEV "%s/iommu_group", uuid);
+		len = readlink(path, link, sizeof(link) - 1);
+		if (len < 0)
+			die("cannot read %s", path);
+		link[len] = 0;
+		snprintf(path, sizeof(path), "/dev/vfio%.16s", strrchr(link, '/'));
+		group = open_or_die(path, O_RDWR);
+		if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container))
+			die("cannot add %s to the container", path);
+		if (!i && ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+			die("cannot set up the container");
+		m->device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, uuid);
+		if (m->device < 0)
+			die("cannot open device %s", uuid);
+	}
+}
+
+static void open_all(void)
+{
+	struct rlimit files = { 3 * nr_monitors + 64, 3 * nr_monitors + 64 };
+	unsigned int i;
+
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		die("cannot have %u files open", 3 * nr_monitors + 64);
+	if (type)
+		open_devices();
+	for (i = 0; i < nr_monitors; i++) {
+		monitors[i].doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (monitors[i].doorbell < 0)
+			die("cannot make an eventfd");
+	}
+}
+
+static void ring_some(unsigned int tick, bool last)
+{
+	static const __u64 one = 1;
+	__u64 begin_ns = now_ns(), took_ns;
+	unsigned int i;
+
+	for (i = tick; i < nr_monitors; i += TICKS) {
+		if (last)
+			monitors[i].last_ns = now_ns();
+		if (write(monitors[i].doorbell, &one, sizeof(one)) != sizeof(one))
+			die("cannot write to eventfd %u", i);
+	}
+	took_ns = now_ns() - begin_ns;
+	if (took_ns < shortest_ns)
+		shortest_ns = took_ns;
+}
+
+static void set_timer(long ns)
+{
+	struct itimerspec spec = { { 0, ns }, { 0, ns } };
+
+	if (timerfd_settime(timer, 0, &spec, NULL))
+		die("cannot set the timer");
+}
+
+/* Does as the next line says. Whether the beats shall end with the coming second. */
+static bool obey(void)
+{
+	char *word = NULL;
+	size_t size = 0;
+	unsigned int i;
+	bool stop;
+	ssize_t len;
+
+	len = getline(&word, &size, stdin);
+	if (len <= 0)
+		exit(0);
+	word[len - 1] = 0;
+	stop = !strcmp(word, "stop");
+	if (!strcmp(word, "create")) {
+		create_all();
+	} else if (!strcmp(word, "open")) {
+		open_all();
+	} else if (!strcmp(word, "arm")) {
+		for (i = 0; i < nr_monitors; i++)
+			arm(&monitors[i]);
+	} else if (!strcmp(word, "beat")) {
+		set_timer(TICK_NS);
+	} else if (!strcmp(word, "cost")) {
+		printf("%u %llu %llu", nr_monitors / TICKS, shortest_ns, late_ticks);
+		shortest_ns = -1;
+		late_ticks = 0;
+	} else if (!stop) {
+		errno = EINVAL;
+		die("'%s'", word);
+	}
+	free(word);
+	if (!stop)
+		puts("");
+	return stop;
+}
+
+int main(int argc, char **argv)
+{
+	struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN } };
+	unsigned int tick = 0, left = 0, i;
+	__u64 due;
+
+	if (argc > 1)
+		nr_monitors = strtoul(argv[1], NULL, 10);
+	if (!nr_monitors || nr_monitors % TICKS) {
+		fprintf(stderr, "usage: monitors N [TYPE], N being a multiple of %u\n", TICKS);
+		return 1;
+	}
+	type = argv[2];
+	monitors = calloc(nr_monitors, sizeof(*monitors));
+	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (!monitors || timer < 0)
+		die("cannot begin");
+	fds[1] = (struct pollfd) { .fd = timer, .events = POLLIN };
+	/* poll(2) does not see what stdio has read ahead. */
+	setvbuf(stdin, NULL, _IONBF, 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0)
+			die("cannot wait");
+		if (fds[0].revents && obey())
+			left = TICKS;
+		if (!fds[1].revents)
+			continue;
+		if (read(timer, &due, sizeof(due)) != sizeof(due))
+			die("cannot read the timer");
+		late_ticks += due - 1;
+		for (; due; due--) {
+			ring_some(tick, left);
+			tick = (tick + 1) % TICKS;
+			if (left && !--left) {
+				set_timer(0);
+				for (i = 0; i < nr_monitors; i++)
+					printf("%llu ", monitors[i].last_ns);
+				puts("");
+				break;
+			}
+		}
+	}
+}
