@@ -101,7 +101,10 @@ static bool look_at_slots(struct kvmhb_watch *watch, struct kvm *kvm,
 		slot->online = seen.online;
 
 		slot->still = seen.online && slot->run_ns >= timeout_ns;
-		slot->locked = seen.online && seen.sched_age_ns >= timeout_ns;
+		/* What the guest counts includes time that it had only in part. */
+		slot->sched_run_ns = seen.online && seen.sched_age_ns ?
+				     slot->sched_run_ns + run_ns : 0;
+		slot->locked = min(seen.sched_age_ns, slot->sched_run_ns) >= timeout_ns;
 		watch->partial |= slot->still;
 		watch->softlockup |= slot->locked;
 		if (seen.online && !slot->still)
@@ -134,8 +137,10 @@ static void forgive(struct kvmhb_watch *watch)
 	watch->run_ns = 0;
 	watch->denied_ns = 0;
 	watch->waited_ns = 0;
-	for (nr = 0; nr < watch->nr_slots; nr++)
+	for (nr = 0; nr < watch->nr_slots; nr++) {
 		watch->slots[nr].run_ns = 0;
+		watch->slots[nr].sched_run_ns = 0;
+	}
 }
 
 /* From here on it is seen what the vCPUs do instead of beating. */

@@ -33,6 +33,7 @@ struct kvmhb_vcpu_watch {
  * struct kvmhb_slot_watch - a CPU's slot of the pulse page
  * @pulses: what it said at the last look
  * @run_ns: since when it has said so, on the run clock, ns
+ * @sched_run_ns: since when its scheduler's age was never 0, on the run clock, ns
  * @online: the guest said that this CPU pulses
  * @still: it was still for a timeout
  * @locked: its scheduler is stale
@@ -41,6 +42,7 @@ struct kvmhb_vcpu_watch {
 struct kvmhb_slot_watch {
 	u64 pulses;
 	u64 run_ns;
+	u64 sched_run_ns;
 	bool online;
 	bool still;
 	bool locked;

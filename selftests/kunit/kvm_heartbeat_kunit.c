@@ -1324,26 +1324,46 @@ static void watch_beat_at_a_look(struct kunit *test)
 	KUNIT_EXPECT_LE(test, w->watch.run_ns, w->watch.seen_ns - beat_ns);
 }
 
+/* A look, so much time after the last, at a guest whose CPUs all pulse. */
+static void look_at_living(struct watch_test *w, u64 ns)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < w->pulse.nr_slots; nr++)
+		move_slot(w, nr);
+	look_after(w, ns, 0);
+}
+
 static void watch_layers(struct kunit *test)
 {
 	struct watch_test *w = watch_test_init(test);
 	struct kvmhb_watch *watch = &w->watch;
 
+	/* An age counts if it is a timeout, and the CPU had that. */
 	w->slots[2].sched_age_ms = cpu_to_le32(4 * 3600 * 1000 - 1);
 	w->slots[3].sched_age_ms = cpu_to_le32(U32_MAX);
-	look_after(w, 0, 0);
+	look_at_living(w, 5 * HOUR);
 	KUNIT_EXPECT_FALSE(test, watch->softlockup);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
 	w->slots[2].sched_age_ms = cpu_to_le32(4 * 3600 * 1000);
-	look_after(w, 0, 0);
+	look_at_living(w, 0);
 	KUNIT_EXPECT_TRUE(test, watch->softlockup);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 1);
 	KUNIT_EXPECT_TRUE(test, is_stale(&w->watch, 2));
 	KUNIT_EXPECT_FALSE(test, watch->userspace);
+	w->slots[2].sched_age_ms = 0;
+	look_at_living(w, 5 * HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	w->slots[2].sched_age_ms = cpu_to_le32(U32_MAX);
+	look_at_living(w, 3 * HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	look_at_living(w, HOUR);
+	KUNIT_EXPECT_TRUE(test, watch->softlockup);
 
 	/* A page full of nonsense: every CPU is there, and each has an old scheduler. */
 	memset(w->pulse.header, 0xff, w->pulse.size);
-	look_after(w, 0, 0);
+	look_at_living(w, 0);
+	look_at_living(w, 4 * HOUR);
 	KUNIT_EXPECT_FALSE(test, watch->partial);
 	KUNIT_EXPECT_TRUE(test, watch->softlockup);
 	KUNIT_EXPECT_TRUE(test, watch->userspace);
