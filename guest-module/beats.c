@@ -114,7 +114,7 @@ static void kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
 	if (!kvmhb_config_read(hb, &hb->config) && now_ns < hb->due_ns)
 		return;
 
-	hb->due_ns = kvmhb_next_boundary(now_ns, &hb->config);
+	WRITE_ONCE(hb->due_ns, kvmhb_next_boundary(now_ns, &hb->config));
 	kvmhb_ack(hb);
 	kvmhb_user_publish(hb);
 
@@ -123,6 +123,18 @@ static void kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
 	 * doorbell; pairs with the exit, by which the host learns of both.
 	 */
 	writel(smp_processor_id(), hb->regs + KVM_HEARTBEAT_REG_DOORBELL);
+}
+
+/*
+ * Whether there is something to ring for. Without the line this may be out of
+ * date, but not for long: whoever has the line is about to ring, or has rung.
+ */
+static bool kvmhb_may_be_due(struct kvmhb *hb, struct kvmhb_cpu *cpu,
+			     u64 now_ns)
+{
+	return now_ns >= READ_ONCE(hb->due_ns) ||
+	       cpu->config.seq != READ_ONCE(hb->config.seq) ||
+	       cpu->config.interval_ns != READ_ONCE(hb->config.interval_ns);
 }
 
 static void kvmhb_pulse(struct kvmhb_cpu *cpu, u64 now_ns)
@@ -153,12 +165,11 @@ static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 
 	kvmhb_pulse(cpu, now_ns);
 
-	if (kvmhb_line_take(hb)) {
+	kvmhb_config_read(hb, &cpu->config);
+	if (kvmhb_may_be_due(hb, cpu, now_ns) && kvmhb_line_take(hb)) {
 		kvmhb_ring_if_due(hb, now_ns);
 		cpu->config = hb->config;
 		kvmhb_line_release(hb);
-	} else {
-		kvmhb_config_read(hb, &cpu->config);
 	}
 
 	/*
@@ -236,7 +247,7 @@ void kvmhb_beats_reset(struct kvmhb *hb)
 	kvmhb_config_read(hb, &hb->config);
 	kvmhb_ack(hb);
 	hb->beat_ns = ktime_get_ns();
-	hb->due_ns = kvmhb_next_boundary(hb->beat_ns, &hb->config);
+	WRITE_ONCE(hb->due_ns, kvmhb_next_boundary(hb->beat_ns, &hb->config));
 
 	hb->user_age_ns = 0;
 	kvmhb_user_publish(hb);

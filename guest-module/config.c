@@ -56,7 +56,7 @@ bool kvmhb_config_read(struct kvmhb *hb, struct kvmhb_config *config)
 	if (seq == config->seq && interval_ns == config->interval_ns)
 		return false;
 
-	config->seq = seq;
-	config->interval_ns = interval_ns;
+	WRITE_ONCE(config->seq, seq);
+	WRITE_ONCE(config->interval_ns, interval_ns);
 	return true;
 }

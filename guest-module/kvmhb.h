@@ -51,8 +51,9 @@ struct kvmhb_config {
  *	and cpus_read_lock() held, so that either of them, or being a CPU
  *	hotplug callback, suffices to read it
  * @line: bit 0 is the line, see kvmhb_line_take()
- * @config: the configuration by which the VM beats; guarded by the line
- * @due_ns: when the next beat is due, CLOCK_MONOTONIC; guarded by the line
+ * @config: the configuration by which the VM beats; guarded by the line, read
+ *	without it by ticks
+ * @due_ns: when the next beat is due, CLOCK_MONOTONIC; likewise
  * @beat_ns: when the last beat or arming was; guarded by the line
  * @user_timeout_ms: the timeout that userspace set, 0 while it uses no
  *	watchdog; written by the watchdog, published by the beats
