@@ -283,6 +283,33 @@ static void end_incarnation(struct kvmhb_monitor *mon)
 	}
 }
 
+/* The gap before a beat, with all that is to be done about it but seldom. */
+static noinline void count_beat(struct kvmhb_monitor *mon, int cpu, enum kvmhb_state state,
+				u64 gap_ns, u64 run_ns, bool wake)
+{
+	u64 beats = atomic64_inc_return(&mon->beats);
+
+	atomic64_add(kvmhb_missed(run_ns, READ_ONCE(mon->timing.interval_ns)), &mon->missed);
+	if (trace_beat_enabled())
+		trace_beat(mon->dev, beats, gap_ns, cpu, suspicion_milli(mon, run_ns));
+	if (READ_ONCE(mon->restart_gaps)) {
+		/* This gap began before the rhythm that it ends in. */
+		memset(&mon->gaps, 0, sizeof(mon->gaps));
+		WRITE_ONCE(mon->restart_gaps, false);
+	} else if (state != KVMHB_UNRESPONSIVE && state != KVMHB_PAUSED) {
+		kvmhb_gaps_add(&mon->gaps, run_ns);
+	}
+
+	if (READ_ONCE(mon->retuning)) {
+		u32 seq = kvmhb_pulse_ack(mon->pulse);
+
+		WRITE_ONCE(mon->acked_seq, seq);
+		wake |= seq == READ_ONCE(mon->pulse->config_seq);
+	}
+	if (wake)
+		queue_work(kvmhb_wq, &mon->work);
+}
+
 /**
  * kvmhb_monitor_beat - a beat has arrived
  * @mon: the monitor
@@ -293,7 +320,7 @@ static void end_incarnation(struct kvmhb_monitor *mon)
 void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 {
 	enum kvmhb_state state = READ_ONCE(mon->verdict.state);
-	u64 now_ns, last_ns, gap_ns, run_ns, beats, missed;
+	u64 now_ns, last_ns, gap_ns, run_ns;
 	bool wake;
 
 	if (!kvmhb_state_is_armed(state))
@@ -308,28 +335,14 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 
 	gap_ns = since_ns(last_ns, now_ns);
 	run_ns = since_ns(excused_ns(mon, last_ns), gap_ns);
-	beats = atomic64_inc_return(&mon->beats);
-	missed = kvmhb_missed(run_ns, READ_ONCE(mon->timing.interval_ns));
-	if (unlikely(missed))
-		atomic64_add(missed, &mon->missed);
-	if (trace_beat_enabled())
-		trace_beat(mon->dev, beats, gap_ns, cpu, suspicion_milli(mon, run_ns));
-	if (unlikely(READ_ONCE(mon->restart_gaps))) {
-		/* This gap began before the rhythm that it ends in. */
-		memset(&mon->gaps, 0, sizeof(mon->gaps));
-		WRITE_ONCE(mon->restart_gaps, false);
-	} else if (state != KVMHB_UNRESPONSIVE && state != KVMHB_PAUSED) {
-		kvmhb_gaps_add(&mon->gaps, run_ns);
+	if (unlikely(wake || trace_beat_enabled() || READ_ONCE(mon->restart_gaps) ||
+		     READ_ONCE(mon->retuning) ||
+		     kvmhb_missed(run_ns, READ_ONCE(mon->timing.interval_ns)))) {
+		count_beat(mon, cpu, state, gap_ns, run_ns, wake);
+		return;
 	}
-
-	if (unlikely(READ_ONCE(mon->retuning))) {
-		u32 seq = kvmhb_pulse_ack(mon->pulse);
-
-		WRITE_ONCE(mon->acked_seq, seq);
-		wake |= seq == READ_ONCE(mon->pulse->config_seq);
-	}
-	if (unlikely(wake))
-		queue_work(kvmhb_wq, &mon->work);
+	atomic64_inc(&mon->beats);
+	kvmhb_gaps_add(&mon->gaps, run_ns);
 }
 
 /**

@@ -7,8 +7,11 @@
 #include "evidence.h"
 #include "verdict.h"
 
-/* No look sooner than this after the last one: also how late a verdict may be. */
-static u64 look_min_ns(const struct kvmhb_timing *timing)
+/* A look costs some microseconds: how exact a verdict may be where that is worth it. */
+#define LOOK_MIN_NS	(50 * NSEC_PER_USEC)
+
+/* How late a verdict may be at the most because no look was made sooner. */
+static u64 look_max_ns(const struct kvmhb_timing *timing)
 {
 	return min(max_t(u64, timing->timeout_ns / 64, NSEC_PER_MSEC), timing->interval_ns);
 }
@@ -18,11 +21,14 @@ static u64 left(u64 until_ns, u64 have_ns)
 	return until_ns > have_ns ? until_ns - have_ns : 0;
 }
 
-/* All that changes while a guest is silent is noticed within an interval. */
+/*
+ * All that changes while a guest is silent is noticed within an interval. What it still
+ * lacks may be little; a guest that was just denied more is likely to be denied again.
+ */
 static struct kvmhb_ruling look(const struct kvmhb_case *c, struct kvmhb_verdict verdict,
 				u64 in_ns)
 {
-	u64 min_ns = look_min_ns(&c->timing);
+	u64 min_ns = clamp(2 * c->just_denied_ns, LOOK_MIN_NS, look_max_ns(&c->timing));
 
 	return (struct kvmhb_ruling) {
 		.verdict = verdict,
@@ -277,7 +283,7 @@ struct kvmhb_ruling kvmhb_rule(const struct kvmhb_case *c)
 		return (struct kvmhb_ruling) {
 			.verdict = living(c),
 			.look_in_ns = max(min(left(late_ns, c->silence_ns), c->stale_in_ns),
-					  look_min_ns(&c->timing)),
+					  look_max_ns(&c->timing)),
 		};
 
 	if (c->vcpus[KVMHB_SHUT_DOWN])

@@ -56,7 +56,8 @@ enum kvmhb_doing {
  * @run_ns: of it, the time in which the guest could have beaten, ns
  * @denied_ns: of it, the time in which it could not, ns. Less than the rest of
  *	@silence_ns if there was a pause: both begin anew at its end
- * @waited_ns: of that, the time in which a vCPU waited for a host CPU, ns
+ * @just_denied_ns: the same of the time since the look before, ns
+ * @waited_ns: of @denied_ns, the time in which a vCPU waited for a host CPU, ns
  * @window_ns: time between the looks by which @vcpus were classed, ns
  * @vcpus: how many vCPUs did what
  * @nr_vcpus: their number, 0 if nothing is known of any
@@ -77,6 +78,7 @@ struct kvmhb_case {
 	u64 silence_ns;
 	u64 run_ns;
 	u64 denied_ns;
+	u64 just_denied_ns;
 	u64 waited_ns;
 	u64 window_ns;
 	unsigned int vcpus[KVMHB_NR_DOINGS];

@@ -183,6 +183,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 	denied_ns = max(look_at_vcpus(watch, kvm, elapsed_ns, &waited_ns), late_ns);
 	if (sleeps != watch->sleeps)
 		denied_ns = elapsed_ns;
+	watch->just_denied_ns = denied_ns;
 	watch->sleeps = sleeps;
 	watch->host_late = late_ns > kvmhb_lateness_max_ns(timing);
 	watch->host_late |= robbed(watch, elapsed_ns);
@@ -263,6 +264,7 @@ void kvmhb_watch_describe(const struct kvmhb_watch *watch, struct kvmhb_case *c)
 
 	c->run_ns = watch->run_ns;
 	c->denied_ns = watch->denied_ns;
+	c->just_denied_ns = watch->just_denied_ns;
 	c->waited_ns = watch->waited_ns;
 	c->window_ns = watch->seen_ns - watch->first_ns;
 	c->pulsing = watch->pulsing;

@@ -57,7 +57,8 @@ struct kvmhb_slot_watch {
  * @run_ns: the guest's silence on the run clock, ns
  * @denied_ns: of its silence, the time in which it could not have beaten, ns;
  *	both begin anew after a pause
- * @waited_ns: of that, the time in which a vCPU waited for a host CPU, ns
+ * @just_denied_ns: the same of the time between the last two looks, ns
+ * @waited_ns: of @denied_ns, the time in which a vCPU waited for a host CPU, ns
  * @pulsing: a slot moved since @first_ns, and not all are stale by now
  * @out: at the last look no vCPU had been where it could run for a while
  * @host_late: the last look came too late, or too much was stolen from the host
@@ -81,6 +82,7 @@ struct kvmhb_watch {
 	u64 first_ns;
 	u64 run_ns;
 	u64 denied_ns;
+	u64 just_denied_ns;
 	u64 waited_ns;
 	bool pulsing;
 	bool out;

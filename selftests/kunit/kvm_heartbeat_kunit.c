@@ -705,6 +705,8 @@ static struct kvmhb_case rule_case(const struct rule_row *row)
 	c.silence_ns = row->silence_ms * MS;
 	c.denied_ns = row->denied_ms * MS;
 	c.run_ns = c.silence_ns - c.denied_ns;
+	/* Where a row does not say otherwise, no look is sooner than a 64th of the timeout. */
+	c.just_denied_ns = c.just_denied_ns ?: HOUR;
 	c.window_ns = c.window_ns ?: c.silence_ns;
 	c.stale_in_ns = c.stale_in_ns ?: U64_MAX;
 	for (doing = 0; doing < KVMHB_NR_DOINGS; doing++)
@@ -940,6 +942,10 @@ static void rules_of_excuses(struct kunit *test)
 		{ "12 timeouts", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 76800, 70401,
 		  { .waited_ns = 70401 * MS, .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 100 },
+		{ "for little more", { KVMHB_LATE }, 6410, 11, { .just_denied_ns = 1 },
+		  { KVMHB_LATE }, 1 },
+		{ "and just so", { KVMHB_LATE }, 6410, 11, { .just_denied_ns = 10 * MS },
+		  { KVMHB_LATE }, 20 },
 		{ "and hung", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 76800, 70400,
 		  { .waited_ns = 70400 * MS, .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
@@ -1065,7 +1071,7 @@ static void rules_without_exception(struct kunit *test)
 		const u64 moments[MOMENTS] = {
 			0, late_ns - 1, late_ns, timeout_ns - 1, timeout_ns, 12 * timeout_ns,
 		};
-		const u64 min_ns = timeout_ns / 64 < t->interval_ns ?
+		const u64 max_ns = timeout_ns / 64 < t->interval_ns ?
 				   max(timeout_ns / 64, 1 * MS) : 1 * MS;
 		struct kvmhb_case c = facts[digit(&rest, ARRAY_SIZE(facts))];
 		struct kvmhb_verdict so_far = states[digit(&rest, ARRAY_SIZE(states))];
@@ -1088,6 +1094,7 @@ static void rules_without_exception(struct kunit *test)
 		if (c.run_ns > c.silence_ns)
 			continue;
 		c.denied_ns = c.silence_ns - c.run_ns;
+		c.just_denied_ns = c.denied_ns;
 
 		ruling = kvmhb_rule(&c);
 		beats = kvmhb_state_beats(ruling.verdict.state);
@@ -1106,7 +1113,9 @@ static void rules_without_exception(struct kunit *test)
 			KUNIT_ASSERT_TRUE_MSG(test, ruling.verdict.state == KVMHB_UNRESPONSIVE ||
 					      ruling.verdict.state == KVMHB_PANICKED, "case %u", n);
 		} else {
-			KUNIT_ASSERT_GE_MSG(test, ruling.look_in_ns, min_ns, "case %u", n);
+			KUNIT_ASSERT_GE_MSG(test, ruling.look_in_ns,
+					    min(max(2 * c.denied_ns, MS / 20), max_ns),
+					    "case %u", n);
 			KUNIT_ASSERT_LE_MSG(test, ruling.look_in_ns,
 					    beats ? late_ns : t->interval_ns, "case %u", n);
 		}
