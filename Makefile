@@ -23,6 +23,10 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
+# What a beat costs, and how exactly silence is noticed.
+bench:
+	@selftests/bench
+
 style:
 	@selftests/style
 
@@ -31,4 +35,4 @@ clean:
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
 	rm -rf build Module.symvers modules.order .*.cmd
 
-.PHONY: modules install demo check matrix style clean
+.PHONY: modules install demo check matrix bench style clean

@@ -42,7 +42,7 @@ NR_BARE = 1000
 SECOND = 1000000000
 INTERVAL = SECOND
 TIMEOUT = 2 * INTERVAL   # which is the default
-HOLD = min(TIMEOUT // 2, INTERVAL)
+HOLD = min(TIMEOUT // 4, INTERVAL)
 
 # What is measured is a mean over so many seconds. It costs little to have them long: virtual time leaps over idleness.
 WINDOW_S = 20
