@@ -209,8 +209,13 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns)
 	return ruling.look_in_ns;
 }
 
-/* Looks at the guest, and brings the state up to date. */
-static void judge(struct kvmhb_monitor *mon)
+/**
+ * kvmhb_monitor_look - look at the guest, and bring the state up to date
+ * @mon: the monitor
+ *
+ * Context: process; @mon->lock is held.
+ */
+void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 {
 	u64 look_in_ns = KVMHB_NO_DEADLINE;
 	u64 last_ns;
@@ -245,12 +250,12 @@ static void judge(struct kvmhb_monitor *mon)
 	look_again(mon, look_in_ns);
 }
 
-static void judge_work(struct work_struct *work)
+static void look_work(struct work_struct *work)
 {
 	struct kvmhb_monitor *mon = container_of(work, struct kvmhb_monitor, work);
 
 	mutex_lock(&mon->lock);
-	judge(mon);
+	kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
 }
 
@@ -327,7 +332,7 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 		return;
 
 	now_ns = ktime_get_ns();
-	/* A full barrier, paired with the one in judge(). */
+	/* A full barrier, paired with the one in kvmhb_monitor_look(). */
 	last_ns = atomic64_xchg(&mon->last_beat_ns, now_ns);
 	if (unlikely(!last_ns))
 		return;	/* a VMM resets the device while its guest rings */
@@ -371,7 +376,7 @@ void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word)
 		WRITE_ONCE(mon->due_ns, 0);
 	}
 	change_verdict(mon, new);
-	judge(mon);
+	kvmhb_monitor_look(mon);
 unlock:
 	mutex_unlock(&mon->lock);
 }
@@ -389,7 +394,7 @@ static void await_guest(struct kvmhb_monitor *mon)
 	end_incarnation(mon);
 	atomic64_set(&mon->last_beat_ns, 0);
 	change_verdict(mon, (struct kvmhb_verdict) { KVMHB_WAITING, KVMHB_CAUSE_NONE });
-	judge(mon);
+	kvmhb_monitor_look(mon);
 }
 
 /**
@@ -453,10 +458,10 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	mon->kvm = NULL;
 	mon->vmm_pid = 0;
 	change_verdict(mon, kvmhb_closed(&mon->verdict));
-	judge(mon);
+	kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
 
-	/* Detached, judge() arms nothing any more: what is queued is the last. */
+	/* Detached, kvmhb_monitor_look() arms nothing any more: what is queued is the last. */
 	cancel_work_sync(&mon->work);
 }
 
@@ -483,7 +488,7 @@ static int configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 timeout_set
 	if (mon->pulse)
 		kvmhb_pulse_publish(mon->pulse, &new);
 	trace_config(mon->dev, &new, !timeout_set_ns);
-	judge(mon);
+	kvmhb_monitor_look(mon);
 	return 0;
 }
 
@@ -582,7 +587,7 @@ int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 	mon->timeout_set_ns = timeout_ns;
 	mon->timing = mon->config;
 	mutex_init(&mon->lock);
-	INIT_WORK(&mon->work, judge_work);
+	INIT_WORK(&mon->work, look_work);
 	hrtimer_setup(&mon->timer, deadline, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 	ratelimit_state_init(&mon->limit, KVMHB_REPORT_INTERVAL, KVMHB_REPORT_BURST);
 	ratelimit_state_init(&mon->outage_limit, KVMHB_REPORT_INTERVAL, KVMHB_REPORT_BURST);
@@ -597,6 +602,8 @@ int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
  */
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
 {
+	/* A patrol that looked at it may still be letting go of the lock. */
+	flush_workqueue(kvmhb_wq);
 	kvmhb_watch_uninit(&mon->watch);
 	mutex_destroy(&mon->lock);
 }

@@ -183,6 +183,7 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon);
 void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu);
+void kvmhb_monitor_look(struct kvmhb_monitor *mon);
 void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word);
 int kvmhb_monitor_set_interval(struct kvmhb_monitor *mon, u64 interval_ns);
 int kvmhb_monitor_set_timeout(struct kvmhb_monitor *mon, u64 timeout_ns);

@@ -61,7 +61,7 @@ static void come_by(struct kvmhb_patrol *patrol, u64 when_ns)
 static void walk(struct work_struct *work)
 {
 	struct kvmhb_patrol *patrol = container_of(work, struct kvmhb_patrol, work);
-	struct kvmhb_monitor *mon;
+	struct kvmhb_monitor *mon, *only = NULL;
 	u64 next_ns = U64_MAX;
 	u64 now_ns;
 
@@ -70,15 +70,28 @@ static void walk(struct work_struct *work)
 	list_for_each_entry(mon, &patrol->monitors, patrol_entry) {
 		u64 due_ns = kvmhb_monitor_due_ns(mon);
 
-		/* Having been looked at, it says itself when it is due again. */
+		/*
+		 * Having been looked at, it says itself when it is due again. To wake
+		 * a worker costs more than to look; but nobody is to wait behind another,
+		 * nor for a lock that its VMM may hold.
+		 */
 		if (due_ns <= now_ns + kvmhb_patrol_early_ns(READ_ONCE(mon->timing.interval_ns)) ||
-		    (mon->beat_due_ns && kvmhb_pulse_is_online(mon->pulse, 0)))
-			queue_work(patrols_wq, &mon->work);
-		else
+		    (mon->beat_due_ns && kvmhb_pulse_is_online(mon->pulse, 0))) {
+			if (list_is_singular(&patrol->monitors) && mutex_trylock(&mon->lock))
+				only = mon;
+			else
+				queue_work(patrols_wq, &mon->work);
+		} else {
 			next_ns = min(next_ns, due_ns);
+		}
 	}
 	come_by(patrol, next_ns);
 	mutex_unlock(&patrol->lock);
+
+	if (only) {
+		kvmhb_monitor_look(only);
+		mutex_unlock(&only->lock);
+	}
 }
 
 static enum hrtimer_restart expired(struct hrtimer *timer)
