@@ -53,7 +53,8 @@ class Report:
 
     def __init__(self, found):
         self.rows = {row["name"]: row for name in found for row in found[name].get("rows", ())}
-        self.guest = found.get("guest", {})
+        self.vcpu_rows = found.get("guest", {}).get("vcpus", [])
+        self.pulse = found.get("guest", {}).get("pulse")
         self.latency = found.get("vmm", {}).get("latency", {})
         self.sizes = found.get("scale", {}).get("sizes", [])
 
@@ -76,7 +77,7 @@ class Report:
                       ">idle guest", ">noise"],
                      [[number(row["cpus"]), number(row["doorbells"], 3), number(row["exits"], 2),
                        number(row["instructions"]), number(row["timers"]), number(row["instructions"] - row["timers"]),
-                       number(row["baseline"]), number(row["noise"])] for row in self.guest["vcpus"]])
+                       number(row["baseline"]), number(row["noise"])] for row in self.vcpu_rows])
 
     def latencies(self):
         """By the wall clock and by the run clock, of each kind of silence and of all."""
@@ -104,12 +105,12 @@ class Report:
             ratio = self.ratio(name, to)
             if ratio is not None:
                 yield f"{name} / {to}", f"<= {most}", number(ratio, 4), ratio / most
-        if self.guest:
-            worst = max((row["doorbells"] for row in self.guest["vcpus"]), key=lambda doorbells: abs(doorbells - 1))
+        if self.vcpu_rows:
+            worst = max((row["doorbells"] for row in self.vcpu_rows), key=lambda doorbells: abs(doorbells - 1))
             # A span of some 30 intervals may begin or end with one more, or less.
             yield "doorbells an interval, any vCPUs", "1", number(worst, 3), 1 if abs(worst - 1) <= 1 / 30 else worst
-            pulse = self.guest["pulse"]
-            yield "a pulse beyond the timer's interrupt", "<= 150", number(pulse), pulse / 150
+        if self.pulse is not None:
+            yield "a pulse beyond the timer's interrupt", "<= 150", number(self.pulse), self.pulse / 150
         if self.latency:
             late = {clock: [ns for found in self.latency.values() for ns in found[clock]]
                     for clock in ("run", "wall")}
@@ -145,13 +146,13 @@ class Report:
     def draw(self):
         """The pictures; gnuplot reads their data with their descriptions. Returns their names."""
         pictures = {}
-        if self.guest:
+        if self.vcpu_rows:
             pictures["vcpus"] = (
                 ["set title 'A guest that beats every 10 ms, without what it does when idle'",
                  "set xlabel 'vCPUs'", "set ylabel 'instructions an interval, guest and host'",
                  "set xtics (1, 2, 4, 8)", "set yrange [0:]", "set key top left"],
-                {"heartbeat": [(row["cpus"], row["instructions"]) for row in self.guest["vcpus"]],
-                 "timers that do nothing": [(row["cpus"], row["timers"]) for row in self.guest["vcpus"]]},
+                {"heartbeat": [(row["cpus"], row["instructions"]) for row in self.vcpu_rows],
+                 "timers that do nothing": [(row["cpus"], row["timers"]) for row in self.vcpu_rows]},
                 "linespoints")
         if self.latency:
             pictures["latency"] = (
@@ -192,7 +193,7 @@ def main():
         "One ns of virtual time is one instruction. Documentation/performance.rst explains all of it.",
     ]
     for title, there, make in (("Beats", report.rows, report.beats),
-                               ("vCPUs: per interval, without what the guest does when idle", report.guest,
+                               ("vCPUs: per interval, without what the guest does when idle", report.vcpu_rows,
                                 report.vcpus),
                                ("Detection: ns from the deadline until the report", report.latency, report.latencies),
                                ("Scale: monitors that beat at 1 Hz, then fall silent", report.sizes, report.scale),
