@@ -171,23 +171,28 @@ class Trace:
 
 
 class Bench:
-    """The guest, and how to measure it. It boots with one CPU; there are more to be had."""
+    """A guest, and how to measure it. It boots with one CPU; there may be more to be had."""
 
-    def __init__(self):
-        self.trace = Trace()
+    def __init__(self, cpus, trace):
+        self.trace = trace
         self.monitor = Monitor()
         self.monitor.set("interval_ns", INTERVAL)
         # To follow its events costs more than what is measured.
         write(f"{self.monitor.instance}/events/kvm_heartbeat/enable", 0)
         self.more = {name: modules(name) for name in ("i6300esb", "vmw_vsock_virtio_transport")}
         self.dir = tempfile.TemporaryDirectory()
-        self.guest = Guest(cpus=CPUS, append="maxcpus=1", files=self._files(),
+        self.guest = Guest(cpus=cpus, append="maxcpus=1", files=self._files(),
                            args=["-chardev", f"socket,id=agent,path={AGENT_SOCKET},server=on,wait=off"],
                            devices=[self.monitor.device, "i6300esb", "vhost-vsock-pci,guest-cid=3",
                                     "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"])
         self.guest.wait_boot()
         self.stats, = glob.glob(f"/sys/kernel/debug/kvm/{self.guest.pid}-*")
         self.tsc_offset = int(read(f"{self.stats}/vcpu0/tsc-offset"))
+
+    def close(self):
+        """End the guest."""
+        self.guest.close()
+        self.monitor.remove()
 
     def _files(self):
         """What the guest needs: `act`, the agent with its libraries, the devices' modules."""
@@ -352,7 +357,9 @@ def main():
     # KVM would wait busily for a guest that halts, for longer or shorter depending on what was before.
     write("/sys/module/kvm/parameters/halt_poll_ns", 0)
     results = Results()
-    bench = Bench()
+    trace = Trace()
+    # It has no more CPUs: the others would be so much that might go on in it.
+    bench = Bench(1, trace)
     guest = bench.guest
     bench.settle()
 
@@ -386,10 +393,12 @@ def main():
     if sender.wait()[0]:
         raise GuestError(f"act send: {sender.result[1]}")
 
+    bench.close()
+
+    bench = Bench(CPUS, trace)
     for cpus in (2, 4, 8):
         results.cpus(cpus, *bench.cpus(cpus))
-    guest.close()
-    bench.monitor.remove()
+    bench.close()
 
 
 if __name__ == "__main__":

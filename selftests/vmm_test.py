@@ -97,6 +97,16 @@ def test_halts(monitor):
     expect(monitor.number("beats"), 3)
 
 
+def test_fails(monitor):
+    """KVM cannot emulate what a guest does, and gives it up: kvm-error"""
+    with Vm(monitor, "fail") as vm:
+        state = monitor.wait_state("unresponsive")
+        expect(state.cause, "kvm-error")
+        expect_in(state.last_beat_ns, 2 * INTERVAL, TIMEOUT * SEC, "time since it armed")
+        expect(monitor.history()[-2:], ["late", "unresponsive:kvm-error"])
+        expect(vm.end(), 0, "status of the VMM")
+
+
 def test_rounds(monitor):
     """Ten silences of one guest, by the doorbell that the VMM passes on: each said once, after its deadline"""
     monitor.set("interval_ns", 100 * MS)
@@ -122,7 +132,7 @@ def test_storm(monitor):
     monitor.wait_state("detached", cause="vmm-gone")
 
 
-ALL = "beats", "beats_eventfd", "spins", "halts", "rounds", "storm"
+ALL = "beats", "beats_eventfd", "spins", "halts", "fails", "rounds", "storm"
 
 
 def main():

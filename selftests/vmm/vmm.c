@@ -111,7 +111,7 @@ static int done, signals;
  * Those that are counted leave the TSC from before and after in r14 and r15.
  */
 extern const char guest_code[], guest_end[], guest_tick[];
-extern const char guest_ring[], guest_pulse[], guest_beat[], guest_stop[];
+extern const char guest_ring[], guest_pulse[], guest_beat[], guest_stop[], guest_fail[];
 
 static void __attribute_used__ guest_assembly(void)
 {
@@ -182,6 +182,11 @@ static void __attribute_used__ guest_assembly(void)
 	"1:	jmp	1b\n"
 	"2:	hlt\n"
 	"	jmp	2b\n"
+
+	/* A device is accessed by an instruction that KVM cannot emulate. */
+	"guest_fail:\n"
+	"	call	.Lonline\n"
+	"	fnstenv	(%%rdi)\n"
 	"guest_end:\n"
 	: : [config_ack] "i" (offsetof(struct kvm_heartbeat_pulse_header, config_ack)),
 	    [pulses] "i" (offsetof(struct kvm_heartbeat_slot, pulses)),
@@ -198,6 +203,7 @@ static const struct guest guests[] = {
 	{ .name = "beat", .entry = guest_beat },
 	{ .name = "spin", .entry = guest_stop, .silent = true },
 	{ .name = "halt", .entry = guest_stop, .silent = true },
+	{ .name = "fail", .entry = guest_fail, .silent = true },
 	{ .name = "storm", .entry = guest_ring },	/* from 0 on: 2^64 times */
 	{}
 };
@@ -227,6 +233,7 @@ static noreturn void print_usage(void)
 	      "              every interval, count up every vCPU's slot, and vCPU 0 rings; after\n"
 	      "              K times (0 or none: never) spin (default) or halt, interrupts off\n"
 	      "  spin, halt  that, at once\n"
+	      "  fail        do what KVM cannot emulate, so that KVM gives the guest up\n"
 	      "  storm       ring for ever, as fast as it goes, on each vCPU\n"
 	      "All but ring and pulse say 'up' when all vCPUs run.\n", stderr);
 	exit(2);
@@ -607,6 +614,9 @@ static void vcpu_run(struct vcpu *vcpu)
 			vcpu->exits_begun = vcpu_exits(vcpu);
 			sem_post(&begun);
 			break;
+		case KVM_EXIT_INTERNAL_ERROR:
+			warnx("vCPU %u: KVM cannot run it any more", vcpu->nr);
+			return;
 		default:
 			errx(1, "vCPU %u ends with KVM's exit reason %u, see linux/kvm.h", vcpu->nr,
 			     run->exit_reason);
