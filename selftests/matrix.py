@@ -129,7 +129,8 @@ def all_cpus_spin(stage, since):
 @scenario("degraded:partial", "alive")
 def one_cpu_spins(stage, since):
     """One of two CPUs spins with interrupts off"""
-    stage.fault("spin", "1", stage.timeouts(6))
+    # After 21 s of it the other one would print, interrupts off, that RCU is stalled, and be the next to be stale.
+    stage.fault("spin", "1", min(stage.timeouts(6), 16000))
     stage.monitor.wait_state("degraded", since, cause="partial")
     expect(stage.monitor.get("stale_vcpus"), "1")
 
