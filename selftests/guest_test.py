@@ -16,6 +16,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 
 from hb import Guest, OUT, TOP, kernels, series
@@ -271,6 +272,42 @@ def test_watchdog(run):
     run.monitor.wait_beats(2)
 
 
+# What answers us goes on in the background; the rest of the guest's init becomes systemd.
+SYSTEMD = """} &
+insmod /lib/kvmhb/kvm_heartbeat_guest.ko
+mkdir -p /run /etc/systemd/system
+mount -t tmpfs run /run
+echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+printf '[Manager]\\nRuntimeWatchdogSec=3\\n' >/etc/systemd/system.conf
+echo '[Unit]' >/etc/systemd/system/default.target
+exec /lib/systemd/systemd
+"""
+
+
+def test_systemd(run):
+    """systemd feeds the watchdog (RuntimeWatchdogSec), until it crashes"""
+    with open(f"{TOP}/selftests/rig/guest-init", encoding="utf-8") as file:
+        head, tail = file.read().split("exec 3<>/dev/vport0p1\nprintf")
+    with tempfile.NamedTemporaryFile("w") as init:
+        print(head, "{ exec 3<>/dev/vport0p1\nprintf", tail, SYSTEMD, sep="", file=init, flush=True)
+        other = Run(kernel=run.options["kernel"], append="rdinit=/systemd-init",
+                    files={"/systemd-init": init.name} | dynamic("/lib/systemd/systemd"))
+        other.start()
+    guest, monitor = other.guest, other.monitor
+    with guest:
+        monitor.wait_state("alive")
+        guest.run("until grep -qx active /sys/class/watchdog/watchdog0/state; do sleep 0.1; done")
+        expect(guest.run("cat /sys/class/watchdog/watchdog0/timeout").strip(), "3")
+        since = monitor.mark()
+        monitor.wait_beats(5)
+        expect([s for s in monitor.history(since) if s.startswith("degraded")], [], "while it is fed")
+        # From then on it stands still, by its own decision.
+        guest.run("kill -SEGV 1")
+        monitor.wait_state("degraded", since, cause="userspace")
+    monitor.wait_state("detached", since)
+    monitor.remove()
+
+
 def test_cpu_hotplug(run):
     """CPUs come and go, the beats go on, offline CPUs have no pulse"""
     since = run.monitor.mark()
@@ -475,8 +512,9 @@ def test_nothing_is_left(run):
 
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
-       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "cpu_hotplug", "unload", "hostile_guest", "reset",
-       "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic", "power_off", "suspend", "kill", "nothing_is_left"]
+       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "systemd", "cpu_hotplug", "unload",
+       "hostile_guest", "reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic", "power_off", "suspend", "kill",
+       "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
          "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off",
          "nothing_is_left"]
