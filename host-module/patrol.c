@@ -76,7 +76,7 @@ static void walk(struct work_struct *work)
 		 * nor for a lock that its VMM may hold.
 		 */
 		if (due_ns <= now_ns + kvmhb_patrol_early_ns(READ_ONCE(mon->timing.interval_ns)) ||
-		    (mon->beat_due_ns && kvmhb_pulse_is_online(mon->pulse, 0))) {
+		    (READ_ONCE(mon->beat_due_ns) && kvmhb_pulse_is_online(mon->pulse, 0))) {
 			if (list_is_singular(&patrol->monitors) && mutex_trylock(&mon->lock))
 				only = mon;
 			else

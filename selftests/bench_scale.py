@@ -81,6 +81,14 @@ class Process:
             raise hb.GuestError(f"monitors ended at the command '{command}', see above")
         return [int(word) for word in line.split()]
 
+    def make(self):
+        """Create the devices and open them."""
+        begin = time.monotonic()
+        self.ask("create")
+        created = time.monotonic()
+        self.ask("open")
+        progress(f"  created in {created - begin:.3f} s, opened in {time.monotonic() - created:.3f} s")
+
     def __enter__(self):
         return self
 
@@ -144,11 +152,7 @@ def measure_memory():
     progress(f"{NR_BARE} devices that do nothing")
     with modules(), Process(NR_BARE, TYPE_BARE) as process:
         before = memory()
-        begin = time.monotonic()
-        process.ask("create")
-        created = time.monotonic()
-        process.ask("open")
-        progress(f"  created in {created - begin:.3f} s, opened in {time.monotonic() - created:.3f} s")
+        process.make()
         after = memory()
     each = [(a - b) / NR_BARE for a, b in zip(after, before)]
     progress(f"  {each[0]:.0f} bytes each")
@@ -224,11 +228,7 @@ def measure(number, bare_memory):
         progress(f"  eventfds alone: {first:.0f} and again {second:.0f} instructions a second, {bare:.1f} a write")
 
         before = memory()
-        begin = time.monotonic()
-        process.ask("create")
-        created = time.monotonic()
-        process.ask("open")
-        progress(f"  created in {created - begin:.3f} s, opened in {time.monotonic() - created:.3f} s")
+        process.make()
         process.ask("arm")
         process.ask("beat")
         after = memory()

@@ -110,7 +110,9 @@ def test_fails(monitor):
 def test_rounds(monitor):
     """Ten silences of one guest, by the doorbell that the VMM passes on: each said once, after its deadline"""
     monitor.set("interval_ns", 100 * MS)
-    subprocess.run([VMM, "-m", monitor.uuid, "-r", "10", "beat", "3", "halt"], check=True, timeout=TIMEOUT)
+    rounds = subprocess.run([VMM, "-m", monitor.uuid, "-r", "10", "beat", "3", "halt"], check=True, timeout=TIMEOUT,
+                            stdout=subprocess.PIPE, text=True)
+    expect(rounds.stdout.split(), ["up", "rounds", "10"], "the VMM")
     monitor.mark()
     outages = [event for event in monitor.events if event.name == "state" and event.new == "unresponsive"]
     expect([event.cause for event in outages], 10 * ["halted"])
