@@ -5,7 +5,6 @@
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 
 #include "compat.h"
 #include "device.h"
@@ -251,13 +250,23 @@ static int hb_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 {
 	struct kvmhb_device *hb = to_hb(vdev);
 	unsigned long first = vma->vm_pgoff & (BIT(REGION_SHIFT - PAGE_SHIFT) - 1);
+	unsigned long nr_pages = hb->pulse.size >> PAGE_SHIFT;
+	unsigned long nr;
+	int ret = 0;
 
 	if (vma->vm_pgoff >> (REGION_SHIFT - PAGE_SHIFT) != VFIO_PCI_BAR2_REGION_INDEX)
 		return -EINVAL;
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	/* Refuses what lies beyond the page. */
-	return remap_vmalloc_range(vma, hb->pulse.header, first);
+	if (first >= nr_pages || vma_pages(vma) > nr_pages - first)
+		return -EINVAL;
+
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	for (nr = 0; nr < vma_pages(vma) && !ret; nr++)
+		ret = vm_insert_page(vma, vma->vm_start + nr * PAGE_SIZE,
+				     virt_to_page((u8 *)hb->pulse.header +
+						  (first + nr) * PAGE_SIZE));
+	return ret;
 }
 
 static long get_info(void __user *arg)

@@ -2,13 +2,13 @@
 #include <asm/barrier.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
+#include <linux/gfp.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/time64.h>
-#include <linux/vmalloc.h>
 
 #include "kvm_heartbeat.h"
 #include "pulse.h"
@@ -25,6 +25,8 @@ static_assert(sizeof(struct kvm_heartbeat_pulse_header) +
  * @pulse: what to initialise; kvmhb_pulse_reset() fills the page itself
  * @nr_vcpus: CPUs that need a slot; more get one if the page has room
  *
+ * Pages in a row: to read them the host needs no mapping of its own, nor memory for one.
+ *
  * Return: 0 or -ENOMEM. Context: process.
  */
 int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus)
@@ -35,7 +37,7 @@ int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus)
 	size = clamp_t(size_t, size, PAGE_SIZE, max_t(size_t, KVMHB_PULSE_MAX_SIZE, PAGE_SIZE));
 	size = roundup_pow_of_two(size);
 
-	pulse->header = vmalloc_user(size);
+	pulse->header = alloc_pages_exact(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!pulse->header)
 		return -ENOMEM;
 
@@ -55,7 +57,7 @@ int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus)
  */
 void kvmhb_pulse_uninit(struct kvmhb_pulse *pulse)
 {
-	vfree(pulse->header);
+	free_pages_exact(pulse->header, pulse->size);
 	pulse->header = NULL;
 }
 

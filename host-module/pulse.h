@@ -15,7 +15,7 @@ struct kvmhb_timing;
 
 /**
  * struct kvmhb_pulse - one VM's pulse page
- * @header: the memory, of vmalloc_user(); the guest may write all of it at any
+ * @header: the memory, of alloc_pages_exact(); the guest may write all of it at any
  *	time, so what the host needs to remember is kept here instead
  * @size: bytes at @header, a power of two and of whole pages
  * @nr_slots: entries of &struct kvm_heartbeat_slot behind the header
