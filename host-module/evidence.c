@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/atomic.h>
+#include <linux/jiffies.h>
 #include <linux/kernel_stat.h>
 #include <linux/kvm_host.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 
 #include "evidence.h"
@@ -152,15 +154,28 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *ev
 /**
  * kvmhb_evidence_steal_ns - what another hypervisor took from this host
  *
+ * The kernel itself counts it once a tick, so more than one walk through all CPUs a
+ * tick would find nothing new, however many guests ask.
+ *
  * Return: the time stolen from all CPUs, summed, ns; 0 for ever on a host that
  * is no VM. Context: process.
  */
 u64 kvmhb_evidence_steal_ns(void)
 {
+	static DEFINE_SPINLOCK(lock);	/* of the other two */
+	static unsigned long summed_at = INITIAL_JIFFIES;
+	static u64 sum;
 	unsigned int cpu;
-	u64 sum = 0;
+	u64 ret;
 
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(kcpustat_cpu(cpu).cpustat[CPUTIME_STEAL]);
-	return sum;
+	spin_lock(&lock);
+	if (time_after(jiffies, summed_at)) {
+		summed_at = jiffies;
+		sum = 0;
+		for_each_possible_cpu(cpu)
+			sum += READ_ONCE(kcpustat_cpu(cpu).cpustat[CPUTIME_STEAL]);
+	}
+	ret = sum;
+	spin_unlock(&lock);
+	return ret;
 }

@@ -168,27 +168,15 @@ static bool is_news(struct kvmhb_monitor *mon, const struct kvmhb_verdict *new)
 	return new->state == KVMHB_DEGRADED && kvmhb_watch_stale_changed(&mon->watch);
 }
 
-/* Says what follows from the looks. Returns when to look again. */
-static u64 rule(struct kvmhb_monitor *mon, u64 last_ns)
+/* Says what follows from a case, one thing after the other. Returns when to look again. */
+static u64 rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_case *c)
 {
-	struct kvmhb_case c = {
-		.timing = mon->timing,
-		.silence_ns = since_ns(last_ns, mon->watch.seen_ns),
-		.dead = kvmhb_evidence_dead(mon->kvm),
-		.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->silent_since_ns,
-	};
 	struct kvmhb_ruling ruling;
 
 	lockdep_assert_held(&mon->lock);
 
-	kvmhb_watch_describe(&mon->watch, &c);
-	if (last_ns != mon->silent_since_ns)
-		mon->crowd_excused = false;
-	c.crowd = kvmhb_host_crowd() && !mon->crowd_excused;
-
 	for (;;) {
-		c.so_far = mon->verdict;
-		ruling = kvmhb_rule(&c);
+		ruling = kvmhb_rule(c);
 		if (!is_news(mon, &ruling.verdict))
 			break;
 
@@ -196,17 +184,40 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns)
 		if (ruling.verdict.state != KVMHB_ALIVE) {
 			kvmhb_watch_keep(&mon->watch);
 			mon->judged = ruling.verdict;
-			mon->judged_silence_ns = c.silence_ns;
-			mon->judged_run_ns = c.run_ns;
+			mon->judged_silence_ns = c->silence_ns;
+			mon->judged_run_ns = c->run_ns;
 		}
 		set_verdict(mon, ruling.verdict, last_ns);
 		if (!kvmhb_state_is_armed(mon->verdict.state))
 			return KVMHB_NO_DEADLINE;
-		c.beaten = false;
+		c->so_far = mon->verdict;
+		c->beaten = false;
 	}
-	if (c.crowd && c.run_ns >= c.timing.timeout_ns)
+	if (c->crowd && c->run_ns >= c->timing.timeout_ns)
 		mon->crowd_excused = true;
 	return ruling.look_in_ns;
+}
+
+/* Looks at an armed guest, and makes a case of it. */
+static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
+{
+	struct kvmhb_case c;
+
+	lockdep_assert_held(&mon->lock);
+
+	kvmhb_watch_look(&mon->watch, mon->kvm, mon->pulse, &mon->timing, last_ns,
+			 kvmhb_monitor_due_ns(mon), &c);
+	excuse(mon, last_ns, since_ns(mon->watch.run_ns, since_ns(last_ns, mon->watch.seen_ns)));
+
+	if (last_ns != mon->silent_since_ns)
+		mon->crowd_excused = false;
+	c.timing = mon->timing;
+	c.so_far = mon->verdict;
+	c.silence_ns = since_ns(last_ns, mon->watch.seen_ns);
+	c.dead = kvmhb_evidence_dead(mon->kvm);
+	c.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->silent_since_ns;
+	c.crowd = kvmhb_host_crowd() && !mon->crowd_excused;
+	return c;
 }
 
 /**
@@ -218,6 +229,7 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns)
 void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 {
 	u64 look_in_ns = KVMHB_NO_DEADLINE;
+	struct kvmhb_case c;
 	u64 last_ns;
 
 	lockdep_assert_held(&mon->lock);
@@ -239,11 +251,8 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 		smp_mb();
 
 		last_ns = atomic64_read(&mon->last_beat_ns);
-		kvmhb_watch_look(&mon->watch, mon->kvm, mon->pulse, &mon->timing, last_ns,
-				 kvmhb_monitor_due_ns(mon));
-		excuse(mon, last_ns, since_ns(mon->watch.run_ns,
-					      since_ns(last_ns, mon->watch.seen_ns)));
-		look_in_ns = rule(mon, last_ns);
+		c = look(mon, last_ns);
+		look_in_ns = rule(mon, last_ns, &c);
 	}
 
 	WRITE_ONCE(mon->attention, !kvmhb_state_beats(mon->verdict.state));

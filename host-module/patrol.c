@@ -29,6 +29,7 @@
  * struct kvmhb_patrol - the monitors that are looked at together
  * @lock: protects all of it; taken with a monitor's lock held
  * @monitors: their &kvmhb_monitor.patrol_entry
+ * @due: those of them that a walk has found due, and not yet looked at
  * @next_ns: when @timer expires, ns of CLOCK_MONOTONIC; U64_MAX if it does not
  * @timer: queues @work
  * @work: walks through @monitors
@@ -36,6 +37,7 @@
 struct kvmhb_patrol {
 	struct mutex lock;	/* of all below */
 	struct list_head monitors;
+	struct list_head due;
 	u64 next_ns;
 	struct hrtimer timer;
 	struct work_struct work;
@@ -53,45 +55,68 @@ static void come_by(struct kvmhb_patrol *patrol, u64 when_ns)
 {
 	lockdep_assert_held(&patrol->lock);
 
+	if (when_ns >= patrol->next_ns)
+		return;
 	patrol->next_ns = when_ns;
-	if (when_ns != U64_MAX)
-		hrtimer_start(&patrol->timer, ns_to_ktime(when_ns), HRTIMER_MODE_ABS);
+	hrtimer_start(&patrol->timer, ns_to_ktime(when_ns), HRTIMER_MODE_ABS);
+}
+
+/* Whether a monitor is to be looked at now that the patrol is here. */
+static bool is_due(const struct kvmhb_monitor *mon, u64 due_ns, u64 now_ns)
+{
+	return due_ns <= now_ns + kvmhb_patrol_early_ns(READ_ONCE(mon->timing.interval_ns)) ||
+	       (READ_ONCE(mon->beat_due_ns) && kvmhb_pulse_is_online(mon->pulse, 0));
+}
+
+/*
+ * To wake a worker costs more than to look. But nobody is to wait behind another, be it
+ * for a lock that its VMM may hold or for a report: that is a worker's.
+ */
+static void look_at(struct kvmhb_patrol *patrol, struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&patrol->lock);
+
+	if (!mutex_trylock(&mon->lock)) {
+		queue_work(patrols_wq, &mon->work);
+		return;
+	}
+	/* While we have its lock it is not detached. */
+	mutex_unlock(&patrol->lock);
+	if (kvmhb_monitor_is_silent(mon))
+		queue_work(patrols_wq, &mon->work);
+	else
+		kvmhb_monitor_look(mon);
+	mutex_unlock(&mon->lock);
+	mutex_lock(&patrol->lock);
 }
 
 static void walk(struct work_struct *work)
 {
 	struct kvmhb_patrol *patrol = container_of(work, struct kvmhb_patrol, work);
-	struct kvmhb_monitor *mon, *only = NULL;
+	struct kvmhb_monitor *mon, *next;
 	u64 next_ns = U64_MAX;
 	u64 now_ns;
 
 	mutex_lock(&patrol->lock);
 	now_ns = ktime_get_ns();
-	list_for_each_entry(mon, &patrol->monitors, patrol_entry) {
+	list_for_each_entry_safe(mon, next, &patrol->monitors, patrol_entry) {
 		u64 due_ns = kvmhb_monitor_due_ns(mon);
 
-		/*
-		 * Having been looked at, it says itself when it is due again. To wake
-		 * a worker costs more than to look; but nobody is to wait behind another,
-		 * nor for a lock that its VMM may hold.
-		 */
-		if (due_ns <= now_ns + kvmhb_patrol_early_ns(READ_ONCE(mon->timing.interval_ns)) ||
-		    (READ_ONCE(mon->beat_due_ns) && kvmhb_pulse_is_online(mon->pulse, 0))) {
-			if (list_is_singular(&patrol->monitors) && mutex_trylock(&mon->lock))
-				only = mon;
-			else
-				queue_work(patrols_wq, &mon->work);
-		} else {
+		if (is_due(mon, due_ns, now_ns))
+			list_move_tail(&mon->patrol_entry, &patrol->due);
+		else
 			next_ns = min(next_ns, due_ns);
-		}
 	}
+	patrol->next_ns = U64_MAX;
 	come_by(patrol, next_ns);
-	mutex_unlock(&patrol->lock);
 
-	if (only) {
-		kvmhb_monitor_look(only);
-		mutex_unlock(&only->lock);
+	/* Having been looked at, each says itself when it is due again. */
+	while (!list_empty(&patrol->due)) {
+		mon = list_first_entry(&patrol->due, struct kvmhb_monitor, patrol_entry);
+		list_move_tail(&mon->patrol_entry, &patrol->monitors);
+		look_at(patrol, mon);
 	}
+	mutex_unlock(&patrol->lock);
 }
 
 static enum hrtimer_restart expired(struct hrtimer *timer)
@@ -109,7 +134,6 @@ static enum hrtimer_restart expired(struct hrtimer *timer)
 void kvmhb_patrol_join(struct kvmhb_monitor *mon)
 {
 	struct kvmhb_patrol *patrol = patrol_of(mon->timing.interval_ns);
-	u64 due_ns = kvmhb_monitor_due_ns(mon);
 
 	lockdep_assert_held(&mon->lock);
 
@@ -120,8 +144,7 @@ void kvmhb_patrol_join(struct kvmhb_monitor *mon)
 		mon->patrol = patrol;
 		list_add_tail(&mon->patrol_entry, &patrol->monitors);
 	}
-	if (due_ns < patrol->next_ns)
-		come_by(patrol, due_ns);
+	come_by(patrol, kvmhb_monitor_due_ns(mon));
 	mutex_unlock(&patrol->lock);
 }
 
@@ -129,8 +152,8 @@ void kvmhb_patrol_join(struct kvmhb_monitor *mon)
  * kvmhb_patrol_leave - no longer have a monitor looked at
  * @mon: the monitor, on patrol or not
  *
- * When it returns, no patrol will queue its work. Context: process; @mon->lock is
- * held.
+ * When it returns, no patrol will look at it or queue its work. Context: process;
+ * @mon->lock is held.
  */
 void kvmhb_patrol_leave(struct kvmhb_monitor *mon)
 {
@@ -158,6 +181,7 @@ void kvmhb_patrols_init(struct workqueue_struct *wq)
 	for (i = 0; i < ARRAY_SIZE(patrols); i++) {
 		mutex_init(&patrols[i].lock);
 		INIT_LIST_HEAD(&patrols[i].monitors);
+		INIT_LIST_HEAD(&patrols[i].due);
 		patrols[i].next_ns = U64_MAX;
 		INIT_WORK(&patrols[i].work, walk);
 		hrtimer_setup(&patrols[i].timer, expired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);

@@ -154,6 +154,32 @@ static void begin_window(struct kvmhb_watch *watch)
 		watch->vcpus[nr].first = watch->vcpus[nr].now;
 }
 
+/* Makes a case of what has been seen. */
+static void describe(const struct kvmhb_watch *watch, struct kvmhb_case *c)
+{
+	unsigned int nr;
+
+	*c = (struct kvmhb_case) {
+		.run_ns = watch->run_ns,
+		.denied_ns = watch->denied_ns,
+		.just_denied_ns = watch->just_denied_ns,
+		.waited_ns = watch->waited_ns,
+		.window_ns = watch->seen_ns - watch->first_ns,
+		.pulsing = watch->pulsing,
+		.partial = watch->partial,
+		.softlockup = watch->softlockup,
+		.userspace = watch->userspace,
+		.stale_in_ns = watch->stale_in_ns,
+		.host_late = watch->host_late,
+		.nr_vcpus = watch->nr_vcpus,
+	};
+	for (nr = 0; nr < watch->nr_vcpus; nr++) {
+		const struct kvmhb_vcpu_watch *vcpu = &watch->vcpus[nr];
+
+		c->vcpus[kvmhb_doing(&vcpu->first, &vcpu->then, &vcpu->now, c->window_ns)]++;
+	}
+}
+
 /**
  * kvmhb_watch_look - look at the guest
  * @watch: what has been seen of it
@@ -162,11 +188,13 @@ static void begin_window(struct kvmhb_watch *watch)
  * @timing: how often it has to beat
  * @last_beat_ns: when it last beat, ns of CLOCK_MONOTONIC
  * @due_ns: when this look was to be made, likewise; 0 if it is not the timer's
+ * @c: gets the case, as far as it follows from what has been seen
  *
  * Context: process; the caller serialises.
  */
 void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse,
-		      const struct kvmhb_timing *timing, u64 last_beat_ns, u64 due_ns)
+		      const struct kvmhb_timing *timing, u64 last_beat_ns, u64 due_ns,
+		      struct kvmhb_case *c)
 {
 	bool was_out = watch->out;
 	u64 before_ns = watch->run_ns;
@@ -175,7 +203,6 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 	u64 elapsed_ns = now_ns - watch->seen_ns;
 	u64 late_ns = due_ns && due_ns < now_ns ? min(now_ns - due_ns, elapsed_ns) : 0;
 	bool beaten = last_beat_ns != watch->last_beat_ns;
-	struct kvmhb_case c = {};
 	u64 denied_ns, run_ns;
 	u64 waited_ns = 0;
 	bool moved;
@@ -215,11 +242,12 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 	if (beaten || before_ns < timing->interval_ns)
 		begin_window(watch);
 
-	kvmhb_watch_describe(watch, &c);
-	watch->out = kvmhb_all_out(&c) && !c.vcpus[KVMHB_LEAVING];
+	describe(watch, c);
+	watch->out = kvmhb_all_out(c) && !c->vcpus[KVMHB_LEAVING];
 	if (was_out && !watch->out) {
 		forgive(watch);
 		begin_window(watch);
+		describe(watch, c);
 	}
 }
 
@@ -249,36 +277,6 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 	look_at_slots(watch, kvm, pulse, U64_MAX, 0);
 	forgive(watch);
 	begin_window(watch);
-}
-
-/**
- * kvmhb_watch_describe - say what has been seen
- * @watch: what has been seen
- * @c: the case; filled in as far as it follows from @watch
- *
- * Context: any; the caller serialises.
- */
-void kvmhb_watch_describe(const struct kvmhb_watch *watch, struct kvmhb_case *c)
-{
-	unsigned int nr;
-
-	c->run_ns = watch->run_ns;
-	c->denied_ns = watch->denied_ns;
-	c->just_denied_ns = watch->just_denied_ns;
-	c->waited_ns = watch->waited_ns;
-	c->window_ns = watch->seen_ns - watch->first_ns;
-	c->pulsing = watch->pulsing;
-	c->partial = watch->partial;
-	c->softlockup = watch->softlockup;
-	c->userspace = watch->userspace;
-	c->stale_in_ns = watch->stale_in_ns;
-	c->host_late = watch->host_late;
-	c->nr_vcpus = watch->nr_vcpus;
-	for (nr = 0; nr < watch->nr_vcpus; nr++) {
-		const struct kvmhb_vcpu_watch *vcpu = &watch->vcpus[nr];
-
-		c->vcpus[kvmhb_doing(&vcpu->first, &vcpu->then, &vcpu->now, c->window_ns)]++;
-	}
 }
 
 /**

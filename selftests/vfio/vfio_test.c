@@ -96,7 +96,7 @@ static char *attr_path(struct monitor *m, const char *name)
 {
 	static __thread char path[256];
 
-	snprintf(path, sizeof(path), MDEV "%s/heartbeat/%s", m->uuid, name);
+	snprintf(path, sizeof(path), MDEV "%.36s/heartbeat/%s", m->uuid, name);
 	return path;
 }
 
@@ -1307,7 +1307,6 @@ static int silent_together(struct monitor *m, int n)
 	return held;
 }
 
-/* Three silent guests of three are likelier the host's fault than theirs: once. */
 /* One line a word, and two for panic and rearming, were there no limits. */
 TEST(all_together_log_no_flood)
 {
@@ -1340,6 +1339,7 @@ TEST(all_together_log_no_flood)
 	}
 }
 
+/* Three silent guests of three are likelier the host's fault than theirs: once. */
 TEST(a_crowd_is_held_once)
 {
 	struct monitor m[3];
@@ -1531,6 +1531,79 @@ TEST_F(hb, everything_at_once)
 		ASSERT_EQ(0, monitor_open(&self->m));
 	}
 	close(race_eventfd);
+}
+
+/* A VM that beats once, with intervals of two kinds, and ends. */
+static void *race_visits(void *arg)
+{
+	struct monitor *m = arg;
+	unsigned int round;
+
+	for (round = 0; racing; round++) {
+		if (!monitor_open(m)) {
+			attr_set(m, "interval_ns", round & 1 ? "1000000000" : "2000000000");
+			ack(m);
+			say(m, KVM_HEARTBEAT_ARM);
+			ring(m);
+		}
+		monitor_close(m);
+	}
+	return NULL;
+}
+
+/* Those that beat alike are looked at together; each by itself, while others come and go. */
+TEST(guests_share_a_patrol)
+{
+	enum { STAY = 3, VISIT = 3, ILL = 1 };
+	struct monitor m[STAY + VISIT];
+	double end = now_s() + PATIENCE_MS / 1000;
+	pthread_t threads[VISIT];
+	struct page *pages[STAY];
+	int i;
+
+	for (i = 0; i < STAY + VISIT; i++)
+		ASSERT_EQ(0, monitor_create(&m[i], i));
+	for (i = 0; i < STAY; i++) {
+		ASSERT_EQ(0, monitor_open(&m[i]));
+		pages[i] = map_page(&m[i]);
+		ASSERT_NE(MAP_FAILED, pages[i]);
+		ASSERT_EQ(0, attr_set(&m[i], "interval_ns", "1000000000"));
+		/* However long we may be kept from beating. */
+		ASSERT_EQ(0, attr_set(&m[i], "timeout_ns",
+				      i == ILL ? "3000000000" : "3600000000000"));
+		ack(&m[i]);
+		pages[i]->slots[0].flags = KVM_HEARTBEAT_SLOT_ONLINE;
+		pages[i]->slots[1].flags = KVM_HEARTBEAT_SLOT_ONLINE;
+		say(&m[i], KVM_HEARTBEAT_ARM);
+	}
+	racing = true;
+	for (i = 0; i < VISIT; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, race_visits, &m[STAY + i]));
+
+	/* One CPU of one of them stands still. */
+	while (strcmp(attr_text(&m[ILL], "stale_vcpus"), "1") && now_s() < end) {
+		for (i = 0; i < STAY; i++) {
+			pages[i]->slots[0].pulses++;
+			if (i != ILL)
+				pages[i]->slots[1].pulses++;
+			ring(&m[i]);
+		}
+		poll(NULL, 0, 200);
+	}
+	EXPECT_STREQ("1", attr_text(&m[ILL], "stale_vcpus"));
+	EXPECT_TRUE(is(&m[ILL], "degraded", "partial"));
+
+	racing = false;
+	for (i = 0; i < VISIT; i++)
+		pthread_join(threads[i], NULL);
+	for (i = 0; i < STAY + VISIT; i++) {
+		if (i < STAY && i != ILL)
+			EXPECT_EQ(0, attr(&m[i], "outages"));
+		if (i < STAY)
+			munmap(pages[i], sizeof(*pages[i]));
+		monitor_close(&m[i]);
+		EXPECT_EQ(0, monitor_remove(&m[i]));
+	}
 }
 
 TEST_HARNESS_MAIN
