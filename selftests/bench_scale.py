@@ -35,9 +35,9 @@ import time
 import hb
 
 SIZES = 100, 1000, 10000
-VMS = 100
-# What a device that does nothing takes is the same however many there are.
-NR_BARE = 1000
+VMS = 100, 1000
+# What a device that does nothing takes is the same however many there are. With many, what else goes on counts little.
+NR_BARE = 10000
 
 SECOND = 1000000000
 INTERVAL = SECOND
@@ -57,8 +57,8 @@ TYPE_BARE = TYPES.format("kvm_heartbeat_bare") + "/platform-bare"
 TYPE_HEARTBEAT = TYPES.format("kvm_heartbeat") + "/kvm_heartbeat-vm"
 TRACE = pathlib.Path("/sys/kernel/tracing/instances/scale")
 
-# Beside slabs and the vmalloc area, what the kernel takes for itself and counts.
-MEMORY = "KernelStack", "PageTables", "Percpu"
+# Beside slabs, what the kernel takes for itself and counts.
+MEMORY = "VmallocUsed", "KernelStack", "PageTables", "Percpu"
 
 
 def progress(text):
@@ -71,6 +71,7 @@ class Process:
     def __init__(self, number, *folder):
         self.process = subprocess.Popen([f"{hb.TOP}/build/bin/monitors", str(number), *folder], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pulse = None   # bytes of each device's pulse page
 
     def ask(self, command):
         """Give a command: the numbers that it answers."""
@@ -86,7 +87,7 @@ class Process:
         begin = time.monotonic()
         self.ask("create")
         created = time.monotonic()
-        self.ask("open")
+        self.pulse, = self.ask("open")
         progress(f"  created in {created - begin:.3f} s, opened in {time.monotonic() - created:.3f} s")
 
     def __enter__(self):
@@ -109,7 +110,7 @@ def modules():
 
 
 def memory():
-    """What the kernel takes, in bytes: (all but the vmalloc area, the vmalloc area)."""
+    """What the kernel takes, in bytes; pulse pages, which are neither slabs nor in the vmalloc area, are not among it."""
     # Caches of files, and empty slabs, are not needed. The first time what was used lately is spared.
     for _ in range(2):
         pathlib.Path("/proc/sys/vm/drop_caches").write_text("2")
@@ -121,7 +122,7 @@ def memory():
     # Objects, and not the pages they are in: those may be half empty, after others that were there before.
     slab = sum(int(used) * int(pages) * 4096 / int(in_slab) for used, in_slab, pages in
                re.findall(r"^\S+ +(\d+) +\d+ +\d+ +(\d+) +(\d+) :", pathlib.Path("/proc/slabinfo").read_text(), re.M))
-    return slab + sum(fields[name] for name in MEMORY), fields["VmallocUsed"]
+    return slab + sum(fields[name] for name in MEMORY)
 
 
 def idle():
@@ -150,12 +151,14 @@ def beating(process):
 def measure_memory():
     """What a device that does nothing takes."""
     progress(f"{NR_BARE} devices that do nothing")
+    # The first ones find less in place than all that follow.
+    with modules(), Process(100, TYPE_BARE) as process:
+        process.make()
     with modules(), Process(NR_BARE, TYPE_BARE) as process:
         before = memory()
         process.make()
-        after = memory()
-    each = [(a - b) / NR_BARE for a, b in zip(after, before)]
-    progress(f"  {each[0]:.0f} bytes each")
+        each = (memory() - before) / NR_BARE
+    progress(f"  {each:.0f} bytes each")
     return each
 
 
@@ -237,8 +240,8 @@ def measure(number, bare_memory):
         row = {
             "monitors": number, "kind": "eventfd", "beat": beat, "bare": bare,
             "beyond": per_second - first - number * (beat - bare),
-            "memory": (after[0] - before[0]) / number - bare_memory[0],
-            "pulse": (after[1] - before[1]) / number - bare_memory[1],
+            "memory": (after - before) / number - bare_memory,
+            "pulse": process.pulse,
         }
         row |= silence(process, number)
     progress(f"  {json.dumps(row)}")
@@ -282,7 +285,8 @@ def main():
         with open(f"{hb.OUT}/scale.json", "w", encoding="utf-8") as file:
             json.dump({"sizes": rows}, file, indent=1)
 
-    add(measure_vms(VMS))
+    for number in VMS:
+        add(measure_vms(number))
     bare_memory = measure_memory()
     for number in [int(word) for word in sys.argv[1:]] or SIZES:
         add(measure(number, bare_memory))

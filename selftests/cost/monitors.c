@@ -10,7 +10,7 @@
  * when it is done:
  *
  *   create  make the devices; they go with their module
- *   open    open them, with an eventfd for each
+ *   open    open them, with an eventfd for each: bytes of a monitor's pulse page
  *   arm     if they are monitors: arm them, their eventfds are their doorbells
  *   beat    begin to beat, the devices spread evenly over the second
  *   cost    since the last such line: beats a tick, then the time that they took
@@ -137,6 +137,17 @@ static void arm(struct monitor *m)
 		die("device %td does not take its doorbell (VFIO_DEVICE_IOEVENTFD)", m - monitors);
 }
 
+/* The size of BAR2, which is 0 if it has none. */
+static __u64 pulse_size(int device)
+{
+	struct vfio_region_info info = {
+		.argsz = sizeof(info),
+		.index = VFIO_PCI_BAR2_REGION_INDEX,
+	};
+
+	return ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info) ? 0 : info.size;
+}
+
 static void open_devices(void)
 {
 	char uuid[UUID_SIZE], path[256], link[256];
@@ -226,6 +237,7 @@ static bool obey(void)
 		create_all();
 	} else if (!strcmp(word, "open")) {
 		open_all();
+		printf("%llu", type ? pulse_size(monitors[0].device) : 0);
 	} else if (!strcmp(word, "arm")) {
 		for (i = 0; i < nr_monitors; i++)
 			arm(&monitors[i]);
