@@ -77,6 +77,8 @@ static void kvmhb_ack(struct kvmhb *hb)
 /* An age as the pulse page has it. */
 static __le32 kvmhb_age_ms(u64 age_ns)
 {
+	if (likely(!age_ns))
+		return 0;
 	return cpu_to_le32(min_t(u64, div_u64(age_ns, NSEC_PER_MSEC), U32_MAX));
 }
 

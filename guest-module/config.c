@@ -25,7 +25,7 @@ bool kvmhb_interval_valid(u64 interval_ns)
 }
 
 /**
- * kvmhb_config_read() - bring a configuration up to date
+ * kvmhb_config_reread() - read a configuration anew
  * @hb: the device
  * @config: a configuration that was valid once; left alone if the host is
  *	changing it right now, or has written one that is out of bounds
@@ -33,7 +33,7 @@ bool kvmhb_interval_valid(u64 interval_ns)
  * Context: Any. The caller owns @config.
  * Return: whether @config has changed.
  */
-bool kvmhb_config_read(struct kvmhb *hb, struct kvmhb_config *config)
+bool kvmhb_config_reread(struct kvmhb *hb, struct kvmhb_config *config)
 {
 	const struct kvm_heartbeat_pulse_header *pulse = hb->pulse;
 	u64 interval_ns;
@@ -52,7 +52,6 @@ bool kvmhb_config_read(struct kvmhb *hb, struct kvmhb_config *config)
 	if (!kvmhb_interval_valid(interval_ns))
 		return false;
 
-	/* Another host may have begun to count anew: compare the value too. */
 	if (seq == config->seq && interval_ns == config->interval_ns)
 		return false;
 

@@ -16,10 +16,14 @@
 #define _KVMHB_H
 
 #include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/kconfig.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/types.h>
+#include <asm/byteorder.h>
 
 #include "kvm_heartbeat.h"
 
@@ -92,7 +96,8 @@ struct kvmhb {
 
 /**
  * struct kvmhb_sched - what one device knows of one CPU's scheduler
- * @age_ns: for how long the CPU's thread has been wanted and not scheduled
+ * @age_ns: for how long the CPU's thread has been wanted and not scheduled; 0
+ *	unless @waiting
  * @waiting: the thread was asked to run and had not run when we last looked
  * @runs: if @waiting, how often the thread had run before
  *
@@ -103,6 +108,40 @@ struct kvmhb_sched {
 	bool waiting;
 	unsigned int runs;
 };
+
+void kvmhb_sched_ask(struct kvmhb_sched *sched, u64 passed_ns, bool idle);
+
+/**
+ * kvmhb_idle_by_choice() - whether the scheduler has found nothing to run here
+ *
+ * Softirqs that do not end keep it from looking, and may do so on top of the
+ * idle task.
+ *
+ * Context: Hard interrupt.
+ * Return: whether it has had its say on this CPU, and the CPU idles.
+ */
+static inline bool kvmhb_idle_by_choice(void)
+{
+	return is_idle_task(current) && !in_serving_softirq();
+}
+
+/**
+ * kvmhb_sched_tick() - find out how this CPU's scheduler is
+ * @sched: what is known of this CPU; brought up to date
+ * @passed_ns: time since the last tick, as far as it counts
+ *
+ * A CPU that idles would run what there is, so it need not be woken to see
+ * that. Most CPUs idle at most ticks: hence inline.
+ *
+ * Context: Hard interrupt.
+ */
+static inline void kvmhb_sched_tick(struct kvmhb_sched *sched, u64 passed_ns)
+{
+	bool idle = kvmhb_idle_by_choice();
+
+	if (!idle || sched->waiting)
+		kvmhb_sched_ask(sched, passed_ns, idle);
+}
 
 /**
  * kvmhb_line_take() - try to get the right to speak to the host
@@ -138,7 +177,27 @@ static inline void kvmhb_line_release(struct kvmhb *hb)
 }
 
 bool kvmhb_interval_valid(u64 interval_ns);
-bool kvmhb_config_read(struct kvmhb *hb, struct kvmhb_config *config);
+bool kvmhb_config_reread(struct kvmhb *hb, struct kvmhb_config *config);
+
+/**
+ * kvmhb_config_read() - bring a configuration up to date
+ * @hb: the device
+ * @config: a configuration that was valid once
+ *
+ * Every tick asks, and hardly ever is there anything new: hence inline. Another
+ * host may have begun to count anew, so the value is compared too.
+ *
+ * Context: Any. The caller owns @config.
+ * Return: whether @config has changed.
+ */
+static inline bool kvmhb_config_read(struct kvmhb *hb,
+				     struct kvmhb_config *config)
+{
+	if (likely(le32_to_cpu(READ_ONCE(hb->pulse->config_seq)) == config->seq &&
+		   le64_to_cpu(READ_ONCE(hb->pulse->interval_ns)) == config->interval_ns))
+		return false;
+	return kvmhb_config_reread(hb, config);
+}
 
 int kvmhb_beats_init(struct kvmhb *hb);
 void kvmhb_beats_reset(struct kvmhb *hb);
@@ -148,7 +207,6 @@ void kvmhb_beats_retune(struct kvmhb *hb);
 int kvmhb_beats_register(void);
 void kvmhb_beats_unregister(void);
 
-void kvmhb_sched_tick(struct kvmhb_sched *sched, u64 passed_ns);
 int kvmhb_sched_register(void);
 void kvmhb_sched_unregister(void);
 

@@ -13,7 +13,6 @@
  * tick always finds the thread of its CPU, ready to be woken.
  */
 #include <linux/percpu.h>
-#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/smpboot.h>
 
@@ -56,31 +55,18 @@ static struct smp_hotplug_thread kvmhb_hotplug_thread = {
 	.thread_comm = "kvm_heartbeat/%u",
 };
 
-/*
- * Whether the scheduler has had its say on this CPU and found nothing to run.
- * Softirqs that do not end keep it from looking, and may do so on top of the
- * idle task.
- */
-static bool kvmhb_idle_by_choice(void)
-{
-	return is_idle_task(current) && !in_serving_softirq();
-}
-
 /**
- * kvmhb_sched_tick() - look whether this CPU's thread has run, and ask anew
+ * kvmhb_sched_ask() - look whether this CPU's thread has run, and ask anew
  * @sched: what is known of this CPU
  * @passed_ns: time since the last tick, as far as it counts
- *
- * Asks for nothing on a CPU that idles: no need to wake it to know that it
- * would run what there is.
+ * @idle: the CPU idles by choice: then ask for nothing
  *
  * Context: Hard interrupt.
  */
-void kvmhb_sched_tick(struct kvmhb_sched *sched, u64 passed_ns)
+void kvmhb_sched_ask(struct kvmhb_sched *sched, u64 passed_ns, bool idle)
 {
 	struct kvmhb_thread *thread = this_cpu_ptr(&kvmhb_threads);
 	unsigned int runs = READ_ONCE(thread->runs);
-	bool idle = kvmhb_idle_by_choice();
 
 	if (sched->waiting && sched->runs == runs && !idle) {
 		sched->age_ns += passed_ns;
