@@ -250,7 +250,6 @@ static int hb_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 {
 	struct kvmhb_device *hb = to_hb(vdev);
 	unsigned long first = vma->vm_pgoff & (BIT(REGION_SHIFT - PAGE_SHIFT) - 1);
-	unsigned long nr_pages = hb->pulse.size >> PAGE_SHIFT;
 	unsigned long nr;
 	int ret = 0;
 
@@ -258,7 +257,7 @@ static int hb_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	if (first >= nr_pages || vma_pages(vma) > nr_pages - first)
+	if (!kvmhb_pulse_has_pages(&hb->pulse, first, vma_pages(vma)))
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);

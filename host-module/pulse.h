@@ -6,6 +6,7 @@
 #include <linux/compiler.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
+#include <asm/page.h>
 
 #include "kvm_heartbeat.h"
 
@@ -47,6 +48,22 @@ void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *t
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse);
 struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr);
 bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse);
+
+/**
+ * kvmhb_pulse_has_pages - whether pages are within a pulse page
+ * @pulse: the pulse page
+ * @first: how many are before them, any number
+ * @nr: how many they are, any number
+ *
+ * Return: true if all of them are. Context: any.
+ */
+static inline bool kvmhb_pulse_has_pages(const struct kvmhb_pulse *pulse, unsigned long first,
+					 unsigned long nr)
+{
+	unsigned long nr_pages = pulse->size >> PAGE_SHIFT;
+
+	return first <= nr_pages && nr <= nr_pages - first;
+}
 
 /**
  * kvmhb_pulse_is_online - whether a CPU pulses

@@ -375,6 +375,32 @@ static void pulse_page(struct kunit *test)
 	kvmhb_pulse_uninit(&pulse);
 }
 
+static void pulse_pages(struct kunit *test)
+{
+	static const struct {
+		unsigned long first, nr;
+		bool there;
+	} rows[] = {
+		{ 0, 1, true },
+		{ 0, 2, true },
+		{ 1, 1, true },
+		{ 0, 3, false },
+		{ 1, 2, false },
+		{ 2, 1, false },
+		{ 3, 1, false },
+		{ 0, ULONG_MAX, false },
+		{ 1, ULONG_MAX, false },
+		{ ULONG_MAX, 1, false },
+		{ ULONG_MAX, 3, false },
+	};
+	const struct kvmhb_pulse pulse = { .size = 2 * PAGE_SIZE };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_has_pages(&pulse, rows[i].first, rows[i].nr),
+				    rows[i].there, "row %d", i);
+}
+
 static struct kvm_heartbeat_slot *slots_of(const struct kvmhb_pulse *pulse)
 {
 	return (struct kvm_heartbeat_slot *)(pulse->header + 1);
@@ -1493,6 +1519,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(suspicion_of_a_guest),
 	KUNIT_CASE(names_are_the_documented_words),
 	KUNIT_CASE(pulse_page),
+	KUNIT_CASE(pulse_pages),
 	KUNIT_CASE(pulse_slots),
 	KUNIT_CASE(pulse_userspace),
 	KUNIT_CASE(run_clock_sums),
