@@ -18,7 +18,8 @@ host that `rig/host --icount --memory 8G` boots, where one ns is one instruction
                 "sysfs": how many are so in sysfs}, ...,
                {"monitors": N, "kind": "vm",
                 "host": instructions per second of N virtual machines that beat,
-                "beyond": how many of them are there because the monitors look at them once an interval}, ...]}
+                "beyond": how many of them are there because the monitors look at them once an interval,
+                and, as above, how they all fall silent}, ...]}
 """
 
 import collections
@@ -28,6 +29,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -184,11 +186,11 @@ def tracing():
         TRACE.rmdir()
 
 
-def silence(process, number):
-    """All fall silent."""
+def silence(stop):
+    """All fall silent: stop() sees to it, and returns when each has beaten last, or None to go by the monitors' word."""
     with tracing():
         first_line = log_number()
-        last_beats = process.ask("stop")
+        last_beats = stop()
         # None may be reported twice: so it is not enough to wait for the last.
         time.sleep(WINDOW_S)
         lines = log_number() - first_line - 1
@@ -198,12 +200,14 @@ def silence(process, number):
         raise hb.GuestError(f"the trace is not complete, its buffer is too small:\n{statistics}")
 
     reports, held = collections.defaultdict(list), set()
-    for seconds, vm, state in re.findall(r" (\d+\.\d+): state: vm=[-\w]+-(\w+) old=[-\w]+ new=([-\w]+) ", text):
+    for seconds, vm, state, silence_ns in re.findall(
+            r" (\d+\.\d+): state: vm=[-\w]+-(\w+) old=[-\w]+ new=([-\w]+) cause=[-\w]+ last_beat_ns=(\d+)", text):
+        vm = int(vm, 16)
         if state == "unresponsive":
-            reports[int(vm, 16)].append(float(seconds))
+            reports[vm].append(float(seconds) - last_beats[vm] / SECOND if last_beats else int(silence_ns) / SECOND)
         else:
-            held.add(int(vm, 16))
-    late = {vm: reports[vm][0] - (last_beats[vm] + TIMEOUT) / SECOND for vm in reports}
+            held.add(vm)
+    late = {vm: silences[0] - TIMEOUT / SECOND for vm, silences in reports.items()}
     states = collections.Counter(pathlib.Path(path).read_text().strip()
                                  for path in glob.glob("/sys/bus/mdev/devices/*/heartbeat/state"))
     progress(f"  silent: {len(late)} reported, {min(late.values(), default=0):.6f} to "
@@ -243,7 +247,7 @@ def measure(number, bare_memory):
             "memory": (after - before) / number - bare_memory,
             "pulse": process.pulse,
         }
-        row |= silence(process, number)
+        row |= silence(lambda: process.ask("stop"))
     progress(f"  {json.dumps(row)}")
     return row
 
@@ -258,23 +262,33 @@ def measure_vms(number):
             pathlib.Path(f"{TYPE_HEARTBEAT}/create").write_text(uuid)
             intervals.append(pathlib.Path(f"/sys/bus/mdev/devices/{uuid}/heartbeat/interval_ns"))
             vmms.append(stack.enter_context(subprocess.Popen(
-                [f"{hb.TOP}/build/bin/vmm", "-m", uuid, "-d", "ioeventfd", "beat"], stdout=subprocess.PIPE, text=True)))
+                [f"{hb.TOP}/build/bin/vmm", "-m", uuid, "-d", "ioeventfd", "beat", "0", "halt"],
+                stdout=subprocess.PIPE, text=True)))
             stack.callback(vmms[-1].terminate)
             if vmms[-1].stdout.readline() != "up\n":
                 raise hb.GuestError(f"vmm {vm} did not say 'up', see above")
         time.sleep(SETTLE_S)
         looked_at = busy(), busy()
-        # These guests do not follow: they beat as before, and nobody looks.
+        # These guests only say that they follow. They beat as before, and nobody looks.
         for interval in intervals:
             interval.write_text("3600000000000")
         time.sleep(SETTLE_S)
         alone = busy(), busy()
+        for interval in intervals:
+            interval.write_text(str(INTERVAL))
+        time.sleep(SETTLE_S)
         states = collections.Counter(interval.with_name("state").read_text().strip() for interval in intervals)
         if states != {"alive": number}:
             raise hb.GuestError(f"not all of them beat: {dict(states)}")
+
+        def stop():
+            for vmm in vmms:
+                vmm.send_signal(signal.SIGUSR2)
+
+        silent = silence(stop)
     progress(f"  {looked_at[0]:.0f} and again {looked_at[1]:.0f} instructions a second; "
              f"not looked at, {alone[0]:.0f} and again {alone[1]:.0f}")
-    return {"monitors": number, "kind": "vm", "host": looked_at[0], "beyond": looked_at[0] - alone[0]}
+    return {"monitors": number, "kind": "vm", "host": looked_at[0], "beyond": looked_at[0] - alone[0]} | silent
 
 
 def main():

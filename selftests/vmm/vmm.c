@@ -59,6 +59,7 @@ struct memory {
 	__u64 pml4[512], pdpt[512], pd[4][512];
 	__u64 gdt[4];
 	struct gate idt[TIMER_VECTOR + 1];
+	__u32 stop;		/* a guest that beats shall fall silent */
 	char code[1024];
 	char stacks[][128];
 };
@@ -163,16 +164,23 @@ static void __attribute_used__ guest_assembly(void)
 	"1:	hlt\n"
 	"	jmp	1b\n"
 
-	/* The timer's interrupt: count, ring, acknowledge. The last one does not return. */
+	/*
+	 * The timer's interrupt: count, ring, acknowledge. The last one does not return.
+	 * It says that it follows each configuration, and beats as it began.
+	 */
 	"guest_tick:\n"
 	"	inc	%%r13\n"
 	"	mov	%%r13, %c[pulses](%%rbp)\n"
 	"	test	%%r11d, %%r11d\n"
 	"	jnz	1f\n"
+	"	mov	%c[config_seq](%%rsi), %%eax\n"
+	"	mov	%%eax, %c[config_ack](%%rsi)\n"
 	"	mov	%%r11d, %c[doorbell](%%rdi)\n"
 	"1:	movl	$0, 0xb0(%%r12)\n"
 	"	cmp	%%rbx, %%r13\n"
 	"	je	.Lstop\n"
+	"	cmpl	$0, %c[stop]\n"
+	"	jne	.Lstop\n"
 	"	iretq\n"
 
 	"guest_stop:\n"
@@ -189,6 +197,8 @@ static void __attribute_used__ guest_assembly(void)
 	"	fnstenv	(%%rdi)\n"
 	"guest_end:\n"
 	: : [config_ack] "i" (offsetof(struct kvm_heartbeat_pulse_header, config_ack)),
+	    [config_seq] "i" (offsetof(struct kvm_heartbeat_pulse_header, config_seq)),
+	    [stop] "i" (offsetof(struct memory, stop)),
 	    [pulses] "i" (offsetof(struct kvm_heartbeat_slot, pulses)),
 	    [flags] "i" (offsetof(struct kvm_heartbeat_slot, flags)),
 	    [online] "i" (KVM_HEARTBEAT_SLOT_ONLINE), [arm] "i" (KVM_HEARTBEAT_ARM),
@@ -231,7 +241,8 @@ static noreturn void print_usage(void)
 	      "  pulse N     count up the slot N times, likewise\n"
 	      "  beat [K [spin|halt]]\n"
 	      "              every interval, count up every vCPU's slot, and vCPU 0 rings; after\n"
-	      "              K times (0 or none: never) spin (default) or halt, interrupts off\n"
+	      "              K times (0 or none: never), or when SIGUSR2 has come, spin (default)\n"
+	      "              or halt, interrupts off\n"
 	      "  spin, halt  that, at once\n"
 	      "  fail        do what KVM cannot emulate, so that KVM gives the guest up\n"
 	      "  storm       ring for ever, as fast as it goes, on each vCPU\n"
@@ -668,19 +679,20 @@ static void stop_vcpus(void)
 		sem_wait(&parked);
 }
 
-/* The signals that end us are for the main thread, by poll(2); SIGUSR1 is for the vCPUs'. */
+/* The main thread hears of signals by poll(2); SIGUSR1 is for the vCPUs' threads. */
 static void threads_open(void)
 {
 	/* KVM_RUN is not restarted, all else is. */
 	struct sigaction kick = { .sa_handler = kicked, .sa_flags = SA_RESTART };
 	unsigned int nr;
-	sigset_t ends;
+	sigset_t heard;
 
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGINT);
-	sigprocmask(SIG_BLOCK, &ends, NULL);
-	signals = check(signalfd(-1, &ends, SFD_CLOEXEC), "signalfd");
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGTERM);
+	sigaddset(&heard, SIGINT);
+	sigaddset(&heard, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &heard, NULL);
+	signals = check(signalfd(-1, &heard, SFD_CLOEXEC), "signalfd");
 	sigaction(SIGUSR1, &kick, NULL);
 	done = check(eventfd(0, EFD_CLOEXEC), "eventfd");
 	sem_init(&begun, 0, 0);
@@ -705,16 +717,24 @@ static void threads_close(void)
 	close(signals);
 }
 
-/* Until there is something in @fd. Return: false if it is a signal that has come. */
+/* Until there is something in @fd. Return: false if a signal has come that is to end us. */
 static bool wait_for(int fd, short events)
 {
 	struct pollfd fds[] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = fd, .events = events },
 	};
+	struct signalfd_siginfo signal;
 
-	check(poll(fds, 2, -1), "poll");
-	return !fds[0].revents;
+	for (;;) {
+		check(poll(fds, 2, -1), "poll");
+		if (!fds[0].revents)
+			return true;
+		check(read(signals, &signal, sizeof(signal)), "cannot read a signal");
+		if (signal.ssi_signo != SIGUSR2)
+			return false;
+		__atomic_store_n(&memory->stop, 1, __ATOMIC_RELAXED);
+	}
 }
 
 static void wait_done(void)
