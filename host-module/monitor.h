@@ -9,7 +9,6 @@
 
 #include <linux/atomic.h>
 #include <linux/hrtimer.h>
-#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
@@ -171,19 +170,6 @@ static inline u64 kvmhb_monitor_due_ns(const struct kvmhb_monitor *mon)
 	if (!beat_due_ns)
 		return due_ns;
 	return min(due_ns, (u64)atomic64_read(&mon->last_beat_ns) + beat_due_ns);
-}
-
-/**
- * kvmhb_monitor_is_silent - whether a beat is overdue
- * @mon: the monitor
- *
- * Return: true if there is likely to be something to say about it. Context: any; @mon->lock
- * is held.
- */
-static inline bool kvmhb_monitor_is_silent(const struct kvmhb_monitor *mon)
-{
-	return (u64)atomic64_read(&mon->last_beat_ns) + kvmhb_late_ns(&mon->timing) <=
-	       ktime_get_ns();
 }
 
 int kvmhb_monitors_init(void);

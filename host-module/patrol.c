@@ -68,9 +68,19 @@ static bool is_due(const struct kvmhb_monitor *mon, u64 due_ns, u64 now_ns)
 	       (READ_ONCE(mon->beat_due_ns) && kvmhb_pulse_is_online(mon->pulse, 0));
 }
 
+/* Whether a beat is overdue, and there will be something to say about it. */
+static bool is_silent(const struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	return (u64)atomic64_read(&mon->last_beat_ns) + kvmhb_late_ns(&mon->timing) <=
+	       ktime_get_ns();
+}
+
 /*
- * To wake a worker costs more than to look. But nobody is to wait behind another, be it
- * for a lock that its VMM may hold or for a report: that is a worker's.
+ * To wake a worker costs more than to look. But nobody is to wait behind another, for a
+ * lock that its VMM may hold, or while it is said that guest by guest falls silent: that
+ * is the workers' part.
  */
 static void look_at(struct kvmhb_patrol *patrol, struct kvmhb_monitor *mon)
 {
@@ -82,7 +92,7 @@ static void look_at(struct kvmhb_patrol *patrol, struct kvmhb_monitor *mon)
 	}
 	/* While we have its lock it is not detached. */
 	mutex_unlock(&patrol->lock);
-	if (kvmhb_monitor_is_silent(mon))
+	if (is_silent(mon))
 		queue_work(patrols_wq, &mon->work);
 	else
 		kvmhb_monitor_look(mon);
