@@ -97,6 +97,15 @@ def test_halts(monitor):
     expect(monitor.number("beats"), 3)
 
 
+def test_stops(monitor):
+    """A guest beats until it is told to stop, and halts: halted"""
+    with Vm(monitor, "-d", "ioeventfd", "beat", "0", "halt") as vm:
+        monitor.wait_beats(2)
+        vm.process.send_signal(signal.SIGUSR2)
+        expect(monitor.wait_state("unresponsive").cause, "halted")
+        expect(vm.end(), 0, "status of the VMM")
+
+
 def test_fails(monitor):
     """KVM cannot emulate what a guest does, and gives it up: kvm-error"""
     with Vm(monitor, "fail") as vm:
@@ -134,7 +143,7 @@ def test_storm(monitor):
     monitor.wait_state("detached", cause="vmm-gone")
 
 
-ALL = "beats", "beats_eventfd", "spins", "halts", "fails", "rounds", "storm"
+ALL = "beats", "beats_eventfd", "spins", "halts", "stops", "fails", "rounds", "storm"
 
 
 def main():
