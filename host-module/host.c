@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/notifier.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/smp.h>
+#include <linux/spinlock.h>
 #include <linux/suspend.h>
+#include <linux/time64.h>
 
 #include "host.h"
 #include "rules.h"
@@ -12,6 +22,56 @@
 static atomic_t sleeps = ATOMIC_INIT(0);
 static atomic_t watched = ATOMIC_INIT(0);
 static atomic_t suspects = ATOMIC_INIT(0);
+
+/*
+ * A host CPU that serves no interrupt keeps timers and vCPUs of guests that have done
+ * nothing wrong, and looks from outside as if it ran them on. So before a guest is accused,
+ * every other CPU is asked, by an interrupt that nobody waits for, whether it lives. One
+ * round serves all guests.
+ */
+#define ASK_AGAIN_NS	NSEC_PER_MSEC	/* what a flood of silent guests may cost the others */
+
+/**
+ * struct kvmhb_round - a round of questions to the host's CPUs
+ * @lock: protects all below; taken in hard interrupts
+ * @unheard: CPUs that were asked and have not answered
+ * @asked_ns: when they were asked, ns of CLOCK_MONOTONIC
+ * @asking: @unheard is not empty; read without @lock too
+ * @deaf_ns: how long the rounds took that are over, ns; read without @lock too
+ */
+struct kvmhb_round {
+	raw_spinlock_t lock;	/* of all below */
+	struct cpumask unheard;
+	u64 asked_ns;
+	bool asking;
+	u64 deaf_ns;
+};
+
+static struct kvmhb_round round = {
+	.lock = __RAW_SPIN_LOCK_UNLOCKED(round.lock),
+};
+
+static DEFINE_PER_CPU(call_single_data_t, questions);
+/* Whom a CPU is about to ask; too large for a stack. */
+static DEFINE_PER_CPU(cpumask_t, to_ask);
+
+static void heard(unsigned int cpu)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&round.lock, flags);
+	cpumask_clear_cpu(cpu, &round.unheard);
+	if (round.asking && cpumask_empty(&round.unheard)) {
+		WRITE_ONCE(round.deaf_ns, round.deaf_ns + ktime_get_ns() - round.asked_ns);
+		WRITE_ONCE(round.asking, false);
+	}
+	raw_spin_unlock_irqrestore(&round.lock, flags);
+}
+
+static void hear(void *unused)
+{
+	heard(smp_processor_id());
+}
 
 /* Tasks are frozen after the first and thawed before the second of each pair. */
 static int pm_event(struct notifier_block *nb, unsigned long event, void *data)
@@ -40,6 +100,11 @@ static struct notifier_block pm_nb = {
  */
 int kvmhb_host_init(void)
 {
+	unsigned int cpu;
+
+	/* Not at compile time: pointers in a module's per-CPU data are not relocated. */
+	for_each_possible_cpu(cpu)
+		INIT_CSD(per_cpu_ptr(&questions, cpu), hear, NULL);
 	return register_pm_notifier(&pm_nb);
 }
 
@@ -51,6 +116,11 @@ int kvmhb_host_init(void)
 void kvmhb_host_exit(void)
 {
 	unregister_pm_notifier(&pm_nb);
+	/* What was asked is still to be answered, by code of ours. */
+	while (READ_ONCE(round.asking))
+		msleep(20);
+	/* And to return from it. */
+	synchronize_rcu();
 }
 
 /**
@@ -87,4 +157,94 @@ bool kvmhb_host_crowd(void)
 	int nr = atomic_read(&suspects);
 
 	return nr >= CROWD_MIN && 2 * nr > atomic_read(&watched);
+}
+
+/**
+ * kvmhb_host_ask - ask all CPUs of the host whether they live
+ *
+ * Does nothing while answers to an earlier question are outstanding, and just after
+ * it: that question is as good. Waits for nobody. Context: process.
+ */
+void kvmhb_host_ask(void)
+{
+	unsigned int self, cpu;
+	unsigned long flags;
+	cpumask_t *asked;
+	u64 now_ns;
+
+	self = get_cpu();
+	asked = this_cpu_ptr(&to_ask);
+	cpumask_clear(asked);
+	raw_spin_lock_irqsave(&round.lock, flags);
+	now_ns = ktime_get_ns();
+	if (!round.asking && (!round.asked_ns || now_ns - round.asked_ns >= ASK_AGAIN_NS)) {
+		cpumask_copy(asked, cpu_online_mask);
+		cpumask_clear_cpu(self, asked);
+		cpumask_copy(&round.unheard, asked);
+		round.asked_ns = now_ns;
+		WRITE_ONCE(round.asking, !cpumask_empty(asked));
+	}
+	raw_spin_unlock_irqrestore(&round.lock, flags);
+
+	/* One that has gone offline meanwhile owes nobody an answer. */
+	for_each_cpu(cpu, asked)
+		if (smp_call_function_single_async(cpu, &per_cpu(questions, cpu)))
+			heard(cpu);
+	put_cpu();
+}
+
+/**
+ * kvmhb_host_asking_ns - how long some CPU of the host has not answered
+ *
+ * Return: ns, 0 if all have. Context: any.
+ */
+u64 kvmhb_host_asking_ns(void)
+{
+	unsigned long flags;
+	u64 ns = 0;
+
+	if (!READ_ONCE(round.asking))
+		return 0;
+	raw_spin_lock_irqsave(&round.lock, flags);
+	if (round.asking)
+		ns = max_t(u64, ktime_get_ns() - round.asked_ns, 1);
+	raw_spin_unlock_irqrestore(&round.lock, flags);
+	return ns;
+}
+
+/**
+ * kvmhb_host_deaf_ns - how long CPUs of the host have not answered so far
+ *
+ * Return: ns, a sum that grows while an answer is outstanding. Context: any.
+ */
+u64 kvmhb_host_deaf_ns(void)
+{
+	unsigned long flags;
+	u64 ns;
+
+	if (!READ_ONCE(round.asking))
+		return READ_ONCE(round.deaf_ns);
+	raw_spin_lock_irqsave(&round.lock, flags);
+	ns = round.deaf_ns;
+	if (round.asking)
+		ns += ktime_get_ns() - round.asked_ns;
+	raw_spin_unlock_irqrestore(&round.lock, flags);
+	return ns;
+}
+
+/**
+ * kvmhb_host_unheard_cpu - name a CPU of the host that does not answer
+ *
+ * Return: the first of those that were asked and have not answered, or a number that is
+ * none if all have. Context: any.
+ */
+unsigned int kvmhb_host_unheard_cpu(void)
+{
+	unsigned long flags;
+	unsigned int cpu;
+
+	raw_spin_lock_irqsave(&round.lock, flags);
+	cpu = cpumask_first(&round.unheard);
+	raw_spin_unlock_irqrestore(&round.lock, flags);
+	return cpu;
 }

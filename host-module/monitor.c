@@ -186,6 +186,8 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_case *c)
 			mon->judged = ruling.verdict;
 			mon->judged_silence_ns = c->silence_ns;
 			mon->judged_run_ns = c->run_ns;
+			mon->judged_deaf = mon->watch.deaf;
+			mon->judged_deaf_cpu = mon->watch.deaf_cpu;
 		}
 		set_verdict(mon, ruling.verdict, last_ns);
 		if (!kvmhb_state_is_armed(mon->verdict.state))
@@ -217,6 +219,9 @@ static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 	c.dead = kvmhb_evidence_dead(mon->kvm);
 	c.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->silent_since_ns;
 	c.crowd = kvmhb_host_crowd() && !mon->crowd_excused;
+	if (kvmhb_must_ask(&c))
+		kvmhb_host_ask();
+	c.host_asked = kvmhb_host_asking_ns();
 	return c;
 }
 

@@ -53,6 +53,8 @@ struct kvmhb_patrol;
  * @judged: what was last said of a guest that was armed
  * @judged_silence_ns: by which silence, ns
  * @judged_run_ns: and on the run clock, ns
+ * @judged_deaf: a CPU of the host did not answer then
+ * @judged_deaf_cpu: and which
  * @crowd_excused: this silence was once excused because of the others'
  * @due_ns: when the next look is to be made, ns of CLOCK_MONOTONIC; 0: never
  * @beat_due_ns: if there is nothing to be seen of the guest but its beats: so long
@@ -104,6 +106,8 @@ struct kvmhb_monitor {
 	struct kvmhb_verdict judged;
 	u64 judged_silence_ns;
 	u64 judged_run_ns;
+	bool judged_deaf;
+	unsigned int judged_deaf_cpu;
 	bool crowd_excused;
 	u64 due_ns;
 	u64 beat_due_ns;

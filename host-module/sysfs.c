@@ -179,10 +179,14 @@ static ssize_t evidence_show(struct device *dev, struct device_attribute *attr, 
 
 	mutex_lock(&mon->lock);
 	if (mon->judged.state != KVMHB_DETACHED)
-		len = sysfs_emit(buf, "state=%s cause=%s silence_ns=%llu run_ns=%llu\n",
+		len = sysfs_emit(buf, "state=%s cause=%s silence_ns=%llu run_ns=%llu",
 				 kvmhb_state_name(mon->judged.state),
 				 kvmhb_cause_name(mon->judged.cause),
 				 mon->judged_silence_ns, mon->judged_run_ns);
+	if (len && mon->judged_deaf)
+		len += sysfs_emit_at(buf, len, " host_cpu=%u", mon->judged_deaf_cpu);
+	if (len)
+		len += sysfs_emit_at(buf, len, "\n");
 	for (nr = 0; len && nr < mon->watch.nr_vcpus && len <= PAGE_SIZE - EVIDENCE_LEN; nr++) {
 		const struct kvmhb_vcpu *seen = &mon->watch.vcpus[nr].judged;
 

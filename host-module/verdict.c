@@ -245,6 +245,8 @@ static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 			     cause == KVMHB_CAUSE_UNKNOWN ? KVMHB_CAUSE_HUNG : cause);
 	}
 
+	if (c->host_asked)
+		return look(c, c->so_far, 0);
 	if (c->crowd)
 		return look(c, late(KVMHB_CAUSE_HOST_DEGRADED), timeout_ns / 4);
 	if (cause == KVMHB_CAUSE_BEAT_LOST && c->window_ns < pulse_ns)
@@ -253,6 +255,37 @@ static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 		return look(c, (struct kvmhb_verdict) { KVMHB_UNRESPONSIVE, cause },
 			    timeout_ns / 2);
 	return final(KVMHB_UNRESPONSIVE, cause);
+}
+
+/* A guest that beats; what of it does not may be held up by a host CPU that is dead. */
+static struct kvmhb_ruling beating(const struct kvmhb_case *c)
+{
+	struct kvmhb_verdict verdict = living(c);
+	u64 late_ns = kvmhb_late_ns(&c->timing);
+
+	if (c->host_asked && verdict.state == KVMHB_DEGRADED && c->so_far.state == KVMHB_ALIVE)
+		return look(c, c->so_far, 0);
+	return (struct kvmhb_ruling) {
+		.verdict = verdict,
+		.look_in_ns = max(min(left(late_ns, c->silence_ns), c->stale_in_ns),
+				  look_max_ns(&c->timing)),
+	};
+}
+
+/**
+ * kvmhb_must_ask - whether the host's CPUs must show that they live
+ * @c: all that is known
+ *
+ * Return: true if the guest may be accused at one of the next looks. Context: any.
+ */
+bool kvmhb_must_ask(const struct kvmhb_case *c)
+{
+	u64 late_ns = kvmhb_late_ns(&c->timing);
+
+	if (c->so_far.state == KVMHB_UNRESPONSIVE || c->so_far.state == KVMHB_DEGRADED)
+		return false;
+	return (!c->beaten && c->silence_ns >= late_ns) || c->partial || c->softlockup ||
+	       c->stale_in_ns <= c->timing.timeout_ns - late_ns;
 }
 
 /* It cannot run any more, and needs no opportunity to be judged. */
@@ -280,11 +313,7 @@ struct kvmhb_ruling kvmhb_rule(const struct kvmhb_case *c)
 	u64 late_ns = kvmhb_late_ns(&c->timing);
 
 	if (c->beaten || (c->silence_ns < late_ns && c->so_far.state != KVMHB_PAUSED))
-		return (struct kvmhb_ruling) {
-			.verdict = living(c),
-			.look_in_ns = max(min(left(late_ns, c->silence_ns), c->stale_in_ns),
-					  look_max_ns(&c->timing)),
-		};
+		return beating(c);
 
 	if (c->vcpus[KVMHB_SHUT_DOWN])
 		return final(KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT);

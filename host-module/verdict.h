@@ -68,6 +68,7 @@ enum kvmhb_doing {
  * @userspace: userspace is stale
  * @stale_in_ns: when the next CPU will be stale if it does not move, ns from now
  * @host_late: this look came too late, or too much time was stolen from the host
+ * @host_asked: a CPU of the host has yet to answer whether it lives
  * @crowd: most guests of this host seem to be silent, and this is the first time
  *	that it matters
  */
@@ -90,6 +91,7 @@ struct kvmhb_case {
 	bool userspace;
 	u64 stale_in_ns;
 	bool host_late;
+	bool host_asked;
 	bool crowd;
 };
 
@@ -106,6 +108,7 @@ struct kvmhb_ruling {
 enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_vcpu *then,
 			     const struct kvmhb_vcpu *now, u64 window_ns);
 bool kvmhb_all_out(const struct kvmhb_case *c);
+bool kvmhb_must_ask(const struct kvmhb_case *c);
 u64 kvmhb_lateness_max_ns(const struct kvmhb_timing *timing);
 struct kvmhb_ruling kvmhb_rule(const struct kvmhb_case *c);
 

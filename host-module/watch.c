@@ -196,24 +196,32 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 		      const struct kvmhb_timing *timing, u64 last_beat_ns, u64 due_ns,
 		      struct kvmhb_case *c)
 {
-	bool was_out = watch->out;
+	bool was_held = watch->out || watch->deaf;
 	u64 before_ns = watch->run_ns;
 	int sleeps = kvmhb_host_sleeps();
 	u64 now_ns = ktime_get_ns();
 	u64 elapsed_ns = now_ns - watch->seen_ns;
 	u64 late_ns = due_ns && due_ns < now_ns ? min(now_ns - due_ns, elapsed_ns) : 0;
 	bool beaten = last_beat_ns != watch->last_beat_ns;
-	u64 denied_ns, run_ns;
+	u64 denied_ns, run_ns, deaf_ns;
 	u64 waited_ns = 0;
 	bool moved;
 
 	denied_ns = max(look_at_vcpus(watch, kvm, elapsed_ns, &waited_ns), late_ns);
+	/* A vCPU or a timer may be on a host CPU that serves no interrupt. */
+	deaf_ns = kvmhb_host_deaf_ns();
+	denied_ns = max(denied_ns, min(deaf_ns - watch->deaf_ns, elapsed_ns));
+	watch->deaf_ns = deaf_ns;
+	watch->deaf = kvmhb_host_asking_ns() > kvmhb_lateness_max_ns(timing);
+	if (watch->deaf)
+		watch->deaf_cpu = kvmhb_host_unheard_cpu();
 	if (sleeps != watch->sleeps)
 		denied_ns = elapsed_ns;
 	watch->just_denied_ns = denied_ns;
 	watch->sleeps = sleeps;
 	watch->host_late = late_ns > kvmhb_lateness_max_ns(timing);
 	watch->host_late |= robbed(watch, elapsed_ns);
+	watch->host_late |= watch->deaf;
 	watch->seen_ns = now_ns;
 	run_ns = elapsed_ns - denied_ns;
 	if (beaten && before_ns >= timing->timeout_ns) {
@@ -244,7 +252,8 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 
 	describe(watch, c);
 	watch->out = kvmhb_all_out(c) && !c->vcpus[KVMHB_LEAVING];
-	if (was_out && !watch->out) {
+	/* What was held up is about to happen. */
+	if (was_held && !watch->out && !watch->deaf) {
 		forgive(watch);
 		begin_window(watch);
 		describe(watch, c);
@@ -271,6 +280,8 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 	watch->host_late = false;
 	watch->sleeps = kvmhb_host_sleeps();
 	watch->steal_ns = kvmhb_evidence_steal_ns();
+	watch->deaf_ns = kvmhb_host_deaf_ns();
+	watch->deaf = false;
 	look_at_vcpus(watch, kvm, 0, &waited_ns);
 	for (nr = 0; nr < watch->nr_slots; nr++)
 		watch->slots[nr].online = false;

@@ -64,6 +64,9 @@ struct kvmhb_slot_watch {
  * @host_late: the last look came too late, or too much was stolen from the host
  * @sleeps: kvmhb_host_sleeps() at the last look
  * @steal_ns: kvmhb_evidence_steal_ns() at the last look
+ * @deaf_ns: kvmhb_host_deaf_ns() at the last look
+ * @deaf: a CPU of the host has been asked and has not answered for too long
+ * @deaf_cpu: if @deaf, its number
  * @stale_in_ns: when the next slot will be stale, ns from the last look
  * @partial: a slot is stale
  * @softlockup: a scheduler is stale
@@ -89,6 +92,9 @@ struct kvmhb_watch {
 	bool host_late;
 	int sleeps;
 	u64 steal_ns;
+	u64 deaf_ns;
+	bool deaf;
+	unsigned int deaf_cpu;
 	u64 stale_in_ns;
 	bool partial;
 	bool softlockup;

@@ -30,6 +30,7 @@ FAULT_HOST_KO = f"{TOP}/build/{os.uname().release}/src/selftests/modules/kvm_hea
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207   # linux/ptrace.h
 WALL = 0x40000000
 CGROUP = "/sys/fs/cgroup"
+UNBOUND = "/sys/devices/virtual/workqueue/cpumask"
 WATCHDOG = "/dev/watchdog0"
 
 SCENARIOS = {}
@@ -265,8 +266,34 @@ class Disk:
 @scenario()
 def host_frozen(stage, since):
     """The host's CPUs serve no interrupt for three timeouts"""
-    expect(os.system(f"grep -q ^kvm_heartbeat_fault /proc/modules || insmod {FAULT_HOST_KO}"), 0, "insmod")
+    load_host_fault()
     write(f"{FAULT}/freeze_ms", stage.timeouts(3))
+
+
+def load_host_fault():
+    """Have the fault module in the host."""
+    expect(os.system(f"grep -q ^kvm_heartbeat_fault /proc/modules || insmod {FAULT_HOST_KO}"), 0, "insmod")
+
+
+@scenario("late:host-degraded", "alive")
+def host_cpu_dead(stage, since):
+    """The host CPU of an idle guest's vCPUs, and of its timers, serves no interrupt for three timeouts"""
+    load_host_fault()
+    vcpus = [cpu["thread-id"] for cpu in stage.guest.qmp("query-cpus-fast")]
+    os.sched_setaffinity(0, [0])
+    write(UNBOUND, "1")   # the monitor, and the timers that it starts, are on CPU 0
+    for tid in threads(stage):
+        os.sched_setaffinity(tid, [1 if tid in vcpus else 0])
+    stage.monitor.wait_beats(3)
+    mark = stage.monitor.mark()
+    write(f"{FAULT}/last_ms", stage.timeouts(3))
+    write(f"{FAULT}/spin", "1")
+    stage.monitor.wait_state("alive", stage.monitor.events.index(stage.monitor.wait_state("late", mark)))
+    stage.monitor.wait_beats(3)
+    write(UNBOUND, "3")
+    os.sched_setaffinity(0, [0, 1])
+    for tid in threads(stage):
+        os.sched_setaffinity(tid, [0, 1])
 
 
 @scenario("detached:vmm-gone", "waiting", "alive", "stopped:suspend", "alive",

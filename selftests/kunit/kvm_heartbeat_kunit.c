@@ -774,6 +774,14 @@ static void rules_of_a_guest_that_beats(struct kunit *test)
 		  { .host_late = true, .crowd = true, .dead = true, .vcpus[KVMHB_AWAY] = 1 },
 		  { KVMHB_ALIVE }, 4200 },
 
+		{ "a host CPU has yet to answer", { KVMHB_ALIVE }, 0, 0,
+		  { .partial = true, .host_asked = true, .just_denied_ns = HOUR },
+		  { KVMHB_ALIVE }, 100 },
+		{ "it has answered", { KVMHB_ALIVE }, 0, 0, { .partial = true },
+		  { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 5200 },
+		{ "it was degraded before", { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 0, 0,
+		  { .partial = true, .host_asked = true },
+		  { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 5200 },
 		{ "late, and it beats", { KVMHB_LATE }, 1000, 0, { .beaten = true },
 		  { KVMHB_ALIVE }, 4200 },
 		{ "unresponsive, and it beats", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 0, 0,
@@ -1079,8 +1087,8 @@ static void rules_without_exception(struct kunit *test)
 		{ KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
 	};
 	static const struct kvmhb_case facts[] = {
-		{}, { .host_late = true }, { .crowd = true }, { .pulsing = true },
-		{ .dead = true }, { .beaten = true },
+		{}, { .host_late = true }, { .host_asked = true }, { .crowd = true },
+		{ .pulsing = true }, { .dead = true }, { .beaten = true },
 	};
 	static const int others[] = {
 		-1, KVMHB_SPINNING, KVMHB_AWAY, KVMHB_LEAVING, KVMHB_ABSENT,
@@ -1145,6 +1153,11 @@ static void rules_without_exception(struct kunit *test)
 			KUNIT_ASSERT_LE_MSG(test, ruling.look_in_ns,
 					    beats ? late_ns : t->interval_ns, "case %u", n);
 		}
+
+		/* Nobody is accused, or accused anew, while a host CPU may be dead. */
+		if (c.host_asked && ruling.verdict.state == KVMHB_UNRESPONSIVE)
+			KUNIT_ASSERT_TRUE_MSG(test, so_far.state == KVMHB_UNRESPONSIVE ||
+					      c.dead || c.vcpus[KVMHB_FAILED], "case %u", n);
 
 		/* Whoever asks again until nothing is new is done soon. */
 		while (ruling.verdict.state != KVMHB_PANICKED &&
@@ -1445,6 +1458,22 @@ static void watch_run_clock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, watch->host_late);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_FALSE(test, watch->host_late);
+
+	/* A CPU of the host does not answer, and then it does: what it owed is to come. */
+	run_ns = watch->run_ns;
+	cpumask_set_cpu(1, &round.unheard);
+	round.asked_ns = ktime_get_ns() - HOUR;
+	round.asking = true;
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, run_ns);
+	KUNIT_EXPECT_TRUE(test, watch->host_late);
+	KUNIT_EXPECT_TRUE(test, watch->deaf);
+	KUNIT_EXPECT_EQ(test, watch->deaf_cpu, 1);
+	heard(1);
+	KUNIT_EXPECT_FALSE(test, round.asking);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->host_late);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, 0);
 
 	/* A beat, since the last look. */
 	look_after(w, HOUR, U64_MAX);
