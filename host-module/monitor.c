@@ -195,6 +195,8 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_case *c)
 		c->so_far = mon->verdict;
 		c->beaten = false;
 	}
+	if (ruling.new_window)
+		kvmhb_watch_begin_window(&mon->watch);
 	if (c->crowd && c->run_ns >= c->timing.timeout_ns)
 		mon->crowd_excused = true;
 	return ruling.look_in_ns;

@@ -41,6 +41,20 @@ static struct kvmhb_ruling final(enum kvmhb_state state, enum kvmhb_cause cause)
 	return (struct kvmhb_ruling) { { state, cause }, KVMHB_NO_DEADLINE };
 }
 
+/* An outage goes on being looked at, as long as it lasts, and ever less often. */
+#define RARE_NS		(60 * NSEC_PER_SEC)
+
+static struct kvmhb_ruling unresponsive(const struct kvmhb_case *c, enum kvmhb_cause cause)
+{
+	u64 timeout_ns = c->timing.timeout_ns;
+
+	return (struct kvmhb_ruling) {
+		.verdict = { KVMHB_UNRESPONSIVE, cause },
+		.look_in_ns = clamp(c->silence_ns, timeout_ns, max_t(u64, timeout_ns, RARE_NS)),
+		.new_window = true,
+	};
+}
+
 static struct kvmhb_verdict late(enum kvmhb_cause cause)
 {
 	return (struct kvmhb_verdict) { KVMHB_LATE, cause };
@@ -180,7 +194,7 @@ static struct kvmhb_ruling held(const struct kvmhb_case *c)
 	u64 spare_ns = left(c->timing.timeout_ns, kvmhb_late_ns(&c->timing));
 
 	if (c->so_far.state == KVMHB_UNRESPONSIVE && c->so_far.cause != KVMHB_CAUSE_UNKNOWN)
-		return final(KVMHB_UNRESPONSIVE, c->so_far.cause);
+		return unresponsive(c, c->so_far.cause);
 	if (c->so_far.state == KVMHB_UNRESPONSIVE)
 		return look(c, c->so_far, U64_MAX);
 	/* A guest that talks to its VMM looks like that for a moment. */
@@ -221,6 +235,17 @@ static enum kvmhb_cause guilt(const struct kvmhb_case *c)
 	return KVMHB_CAUSE_UNKNOWN;
 }
 
+/* It was accused before. What it is accused of follows what it does since the last look. */
+static struct kvmhb_ruling accused(const struct kvmhb_case *c, u64 pulse_ns)
+{
+	enum kvmhb_cause cause = guilt(c);
+
+	if (cause == KVMHB_CAUSE_UNKNOWN || c->host_late || c->host_asked ||
+	    c->window_ns < pulse_ns)
+		cause = c->so_far.cause;
+	return unresponsive(c, cause);
+}
+
 /* It had its opportunity. */
 static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 {
@@ -238,11 +263,10 @@ static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 
 	if (c->so_far.state == KVMHB_UNRESPONSIVE) {
 		if (c->so_far.cause != KVMHB_CAUSE_UNKNOWN || !known)
-			return final(KVMHB_UNRESPONSIVE, c->so_far.cause);
+			return accused(c, pulse_ns);
 		if (c->run_ns < timeout_ns + timeout_ns / 2)
 			return look(c, c->so_far, timeout_ns / 2);
-		return final(KVMHB_UNRESPONSIVE,
-			     cause == KVMHB_CAUSE_UNKNOWN ? KVMHB_CAUSE_HUNG : cause);
+		return unresponsive(c, cause == KVMHB_CAUSE_UNKNOWN ? KVMHB_CAUSE_HUNG : cause);
 	}
 
 	if (c->host_asked)
@@ -254,7 +278,7 @@ static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 	if (cause == KVMHB_CAUSE_UNKNOWN && known)
 		return look(c, (struct kvmhb_verdict) { KVMHB_UNRESPONSIVE, cause },
 			    timeout_ns / 2);
-	return final(KVMHB_UNRESPONSIVE, cause);
+	return unresponsive(c, cause);
 }
 
 /* A guest that beats; what of it does not may be held up by a host CPU that is dead. */

@@ -99,10 +99,12 @@ struct kvmhb_case {
  * struct kvmhb_ruling - what follows from a case
  * @verdict: state and cause
  * @look_in_ns: when to look again, ns from now, or %KVMHB_NO_DEADLINE
+ * @new_window: what the vCPUs did until now is judged and no sign of anything later
  */
 struct kvmhb_ruling {
 	struct kvmhb_verdict verdict;
 	u64 look_in_ns;
+	bool new_window;
 };
 
 enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_vcpu *then,

@@ -143,8 +143,13 @@ static void forgive(struct kvmhb_watch *watch)
 	}
 }
 
-/* From here on it is seen what the vCPUs do instead of beating. */
-static void begin_window(struct kvmhb_watch *watch)
+/**
+ * kvmhb_watch_begin_window - see from here on what the vCPUs do instead of beating
+ * @watch: what has been seen
+ *
+ * Context: any; the caller serialises.
+ */
+void kvmhb_watch_begin_window(struct kvmhb_watch *watch)
 {
 	unsigned int nr;
 
@@ -248,14 +253,14 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 	}
 	/* Until its next beat is due, whatever it does is no sign of anything. */
 	if (beaten || before_ns < timing->interval_ns)
-		begin_window(watch);
+		kvmhb_watch_begin_window(watch);
 
 	describe(watch, c);
 	watch->out = kvmhb_all_out(c) && !c->vcpus[KVMHB_LEAVING];
 	/* What was held up is about to happen. */
 	if (was_held && !watch->out && !watch->deaf) {
 		forgive(watch);
-		begin_window(watch);
+		kvmhb_watch_begin_window(watch);
 		describe(watch, c);
 	}
 }
@@ -287,7 +292,7 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 		watch->slots[nr].online = false;
 	look_at_slots(watch, kvm, pulse, U64_MAX, 0);
 	forgive(watch);
-	begin_window(watch);
+	kvmhb_watch_begin_window(watch);
 }
 
 /**

@@ -111,6 +111,7 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse,
 		      const struct kvmhb_timing *timing, u64 last_beat_ns, u64 due_ns,
 		      struct kvmhb_case *c);
+void kvmhb_watch_begin_window(struct kvmhb_watch *watch);
 void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus);
 bool kvmhb_watch_stale_changed(const struct kvmhb_watch *watch);
 void kvmhb_watch_keep(struct kvmhb_watch *watch);

@@ -187,6 +187,19 @@ def beats_lost(stage, since):
     stage.load()
 
 
+@scenario("stopped:unload", "alive", "unresponsive:halted", "unresponsive:beat-lost", "stopped:unload", "alive")
+def halted_then_alive(stage, since):
+    """A guest that has halted goes on, but without beats, as a crash kernel would"""
+    stage.guest.run("(while :; do :; done) & echo $! > /tmp/busy")
+    stage.guest.run("rmmod kvm_heartbeat_guest && poke lifecycle 1")
+    stage.fault("halt", "all")
+    stage.outage(since, "halted")
+    stage.guest.qmp("inject-nmi")
+    stage.monitor.wait_state("unresponsive", since, cause="beat-lost")
+    stage.guest.run("kill $(cat /tmp/busy); poke lifecycle 5")
+    stage.load()
+
+
 @scenario("panicked:panic", "waiting", "alive")
 def panic(stage, since):
     """The guest's kernel panics"""

@@ -711,6 +711,8 @@ static void doing_rows(struct kunit *test)
 static const struct kvmhb_timing rule_timing = { 4000 * MS, 6400 * MS };
 
 #define NEVER U64_MAX
+/* After as long as the silence, at least a timeout and at most a minute. */
+#define RARELY (U64_MAX - 1)
 
 struct rule_row {
 	const char *what;
@@ -747,7 +749,12 @@ static void expect_rulings(struct kunit *test, const struct rule_row *rows, size
 	for (i = 0; i < n; i++) {
 		struct kvmhb_case c = rule_case(&rows[i]);
 		struct kvmhb_ruling ruling = kvmhb_rule(&c);
-		u64 look_ns = rows[i].look_ms == NEVER ? KVMHB_NO_DEADLINE : rows[i].look_ms * MS;
+		u64 look_ns = rows[i].look_ms * MS;
+
+		if (rows[i].look_ms == NEVER)
+			look_ns = KVMHB_NO_DEADLINE;
+		if (rows[i].look_ms == RARELY)
+			look_ns = clamp(c.silence_ns, rule_timing.timeout_ns, 60 * SEC);
 
 		KUNIT_EXPECT_STREQ_MSG(test, kvmhb_state_name(ruling.verdict.state),
 				       kvmhb_state_name(rows[i].verdict.state),
@@ -839,15 +846,15 @@ static void rules_of_silence(struct kunit *test)
 
 		/* Row 11. */
 		{ "halted", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_HALTING] = 2 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, RARELY },
 		{ "the one there is has halted", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_HALTING] = 1, .vcpus[KVMHB_ABSENT] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, RARELY },
 
 		/* Row 12, for which a CPU that lives must have had its time. */
 		{ "interrupts", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_LIVING] = 1, .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, RARELY },
 		{ "interrupts, too short to tell", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_LIVING] = 1, .window_ns = 5500 * MS }, { KVMHB_LATE }, 500 },
 		{ "much too short", { KVMHB_LATE }, 6400, 0,
@@ -862,21 +869,21 @@ static void rules_of_silence(struct kunit *test)
 
 		/* Row 13. */
 		{ "hung", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "hung among halted ones", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_SPINNING] = 1, .vcpus[KVMHB_HALTING] = 3 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "hung, late for another reason", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 90000,
 		  80000, { .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 
 		/* Row 14. */
 		{ "nothing is known", { KVMHB_LATE }, 6400, 0, {},
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, RARELY },
 		{ "nobody is left", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_ABSENT] = 2 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, RARELY },
 		{ "nothing will be known", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 90000, 0,
-		  {}, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, NEVER },
+		  {}, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, RARELY },
 		{ "unclear", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_UNCLEAR] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 3200 },
 		{ "halted and unclear", { KVMHB_LATE }, 6400, 0,
@@ -887,13 +894,13 @@ static void rules_of_silence(struct kunit *test)
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 3200 },
 		{ "still unclear", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 9600, 0,
 		  { .vcpus[KVMHB_UNCLEAR] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "it halts", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 9600, 0,
 		  { .vcpus[KVMHB_HALTING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
-		{ "said once", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, 90000, 0,
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, RARELY },
+		{ "it had halted", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, 90000, 0,
 		  { .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 
 		/* Row 3. */
 		{ "triple fault", { KVMHB_ALIVE }, 5200, 5200,
@@ -935,20 +942,29 @@ static void rules_of_excuses(struct kunit *test)
 		  { KVMHB_LATE, KVMHB_CAUSE_HOST_DEGRADED }, 640 },
 		{ "not worth a word", { KVMHB_ALIVE }, 6399, 0, { .host_late = true },
 		  { KVMHB_ALIVE }, 640 },
+		{ "it hung, and now it takes interrupts", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
+		  90000, 0, { .vcpus[KVMHB_LIVING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, RARELY },
+		{ "not watched for long enough", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
+		  90000, 0, { .window_ns = 5999 * MS, .vcpus[KVMHB_LIVING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
+		{ "nothing is seen any more", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, 90000, 0,
+		  { .vcpus[KVMHB_UNCLEAR] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, RARELY },
 		{ "late after the event", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
 		  { .host_late = true, .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "most are silent", { KVMHB_LATE }, 6400, 0,
 		  { .crowd = true, .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_LATE, KVMHB_CAUSE_HOST_DEGRADED }, 1600 },
 		{ "but only once", { KVMHB_LATE, KVMHB_CAUSE_HOST_DEGRADED }, 8000, 0,
 		  { .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "most, and it is late", { KVMHB_ALIVE }, 5200, 0, { .crowd = true },
 		  { KVMHB_LATE }, 1200 },
 		{ "most, after the event", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
 		  { .crowd = true, .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 
 		/* Row 7. A word only if half a timeout was denied, and a whole one is over. */
 		{ "stuck", { KVMHB_ALIVE }, 6400, 3200, { .vcpus[KVMHB_IN_VMM] = 1 },
@@ -982,7 +998,7 @@ static void rules_of_excuses(struct kunit *test)
 		  { KVMHB_LATE }, 20 },
 		{ "and hung", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 76800, 70400,
 		  { .waited_ns = 70400 * MS, .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "no more", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 6300, 3000, {},
 		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 1900 },
 		{ "unresponsive, with a longer timeout",
@@ -1043,7 +1059,7 @@ static void rules_of_pauses(struct kunit *test)
 		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 4000 },
 
 		{ "what is said is said", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
-		  { .vcpus[KVMHB_AWAY] = 1 }, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { .vcpus[KVMHB_AWAY] = 1 }, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "but one that is not yet explained may still be",
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 90000, 80000,
 		  { .vcpus[KVMHB_AWAY] = 1 }, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 4000 },
@@ -1056,10 +1072,10 @@ static void rules_of_pauses(struct kunit *test)
 		  { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 4000 },
 		{ "one runs, so there is no pause", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_HALTED_OUT] = 1, .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "one halts in KVM", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_HALTED_OUT] = 1, .vcpus[KVMHB_HALTING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, NEVER },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, RARELY },
 	};
 
 	expect_rulings(test, rows, ARRAY_SIZE(rows));
@@ -1151,7 +1167,9 @@ static void rules_without_exception(struct kunit *test)
 					    min(max(2 * c.denied_ns, MS / 20), max_ns),
 					    "case %u", n);
 			KUNIT_ASSERT_LE_MSG(test, ruling.look_in_ns,
-					    beats ? late_ns : t->interval_ns, "case %u", n);
+					    beats ? late_ns : ruling.new_window ?
+					    max(60 * SEC, timeout_ns) : t->interval_ns,
+					    "case %u", n);
 		}
 
 		/* Nobody is accused, or accused anew, while a host CPU may be dead. */
