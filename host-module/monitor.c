@@ -103,6 +103,7 @@ static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64
 		mon->down_until_ns = end_ns;
 	}
 
+	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
 	mon->verdict.cause = new.cause;
 	WRITE_ONCE(mon->verdict.state, new.state);
 	kvmhb_host_count(old.state, new.state);
@@ -446,6 +447,7 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
 	mon->kvm = kvm;
 	mon->vmm_pid = vmm_pid;
 	mon->judged = (struct kvmhb_verdict) {};
+	mon->goodbye = KVMHB_CAUSE_NONE;
 	mon->outages = 0;
 	mon->downtime_ns = 0;
 	atomic64_set(&mon->beats, 0);
@@ -473,7 +475,9 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	mon->pulse = NULL;
 	mon->kvm = NULL;
 	mon->vmm_pid = 0;
-	change_verdict(mon, kvmhb_closed(&mon->verdict));
+	change_verdict(mon, (struct kvmhb_verdict) {
+		KVMHB_DETACHED, mon->goodbye ?: KVMHB_CAUSE_VMM_GONE
+	});
 	kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
 

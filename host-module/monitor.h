@@ -44,6 +44,7 @@ struct kvmhb_patrol;
  * @kvm: the VM, for evidence; NULL while detached and without KVM
  * @vmm_pid: thread group of the VMM, 0 while detached
  * @lifecycle: the last word that the guest said and the monitor accepted
+ * @goodbye: the cause to be given if the VM ends now, or none
  * @silent_since_ns: in late, unresponsive and paused: the last beat before, ns
  *	of CLOCK_MONOTONIC
  * @outages: how often the guest became unresponsive
@@ -98,6 +99,7 @@ struct kvmhb_monitor {
 	struct kvm *kvm;
 	pid_t vmm_pid;
 	u32 lifecycle;
+	enum kvmhb_cause goodbye;
 	u64 silent_since_ns;
 	u64 outages;
 	u64 downtime_ns;

@@ -100,18 +100,18 @@ bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word)
 }
 
 /**
- * kvmhb_closed - what follows from the end of the VM
- * @verdict: state and cause so far
+ * kvmhb_goodbye - how a guest's end is explained, should its VM end now
+ * @said: the explanation so far, %KVMHB_CAUSE_NONE if there is none
+ * @verdict: the new state and cause
  *
- * Return: detached, for the reason that the guest gave, if it gave one.
- * Context: any.
+ * A VMM may reset the device between the guest's goodbye and its own: only a guest that
+ * arms takes back what was said.
+ *
+ * Return: the cause, or %KVMHB_CAUSE_NONE. Context: any.
  */
-struct kvmhb_verdict kvmhb_closed(const struct kvmhb_verdict *verdict)
+enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict *verdict)
 {
-	bool said = verdict->state == KVMHB_STOPPED || verdict->state == KVMHB_PANICKED;
-
-	return (struct kvmhb_verdict) {
-		.state = KVMHB_DETACHED,
-		.cause = said ? verdict->cause : KVMHB_CAUSE_VMM_GONE,
-	};
+	if (verdict->state == KVMHB_STOPPED || verdict->state == KVMHB_PANICKED)
+		return verdict->cause;
+	return kvmhb_state_is_armed(verdict->state) ? KVMHB_CAUSE_NONE : said;
 }

@@ -63,7 +63,7 @@ struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
 					 const struct kvmhb_timing *b);
 u64 kvmhb_late_ns(const struct kvmhb_timing *timing);
 bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word);
-struct kvmhb_verdict kvmhb_closed(const struct kvmhb_verdict *verdict);
+enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict *verdict);
 
 /* What every beat asks is inline: calls would be a good part of its cost. */
 

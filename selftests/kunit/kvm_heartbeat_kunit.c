@@ -137,30 +137,38 @@ static void lifecycle_words(struct kunit *test)
 	}
 }
 
-static void closed_keeps_what_was_said(struct kunit *test)
+static void goodbye_lasts_until_the_guest_arms(struct kunit *test)
 {
 	static const struct {
-		struct kvmhb_verdict before;
-		enum kvmhb_cause cause;
+		struct kvmhb_verdict verdict;
+		enum kvmhb_cause goodbye;
 	} rows[] = {
-		{ { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
-		{ { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
-		{ { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, KVMHB_CAUSE_VMM_GONE },
-		{ { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, KVMHB_CAUSE_VMM_GONE },
-		{ { KVMHB_LATE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
-		{ { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, KVMHB_CAUSE_VMM_GONE },
-		{ { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN }, KVMHB_CAUSE_SHUTDOWN },
+		{ { KVMHB_WAITING }, KVMHB_CAUSE_NONE },
+		{ { KVMHB_ALIVE }, KVMHB_CAUSE_NONE },
 		{ { KVMHB_STOPPED, KVMHB_CAUSE_UNLOAD }, KVMHB_CAUSE_UNLOAD },
+		{ { KVMHB_WAITING }, KVMHB_CAUSE_UNLOAD },	/* the device was reset */
+		{ { KVMHB_WAITING }, KVMHB_CAUSE_UNLOAD },
+		{ { KVMHB_ALIVE }, KVMHB_CAUSE_NONE },
+		{ { KVMHB_WAITING }, KVMHB_CAUSE_NONE },
+		{ { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN }, KVMHB_CAUSE_SHUTDOWN },
 		{ { KVMHB_PANICKED, KVMHB_CAUSE_PANIC }, KVMHB_CAUSE_PANIC },
+		{ { KVMHB_WAITING }, KVMHB_CAUSE_PANIC },
+		{ { KVMHB_ALIVE }, KVMHB_CAUSE_NONE },
 		{ { KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT }, KVMHB_CAUSE_TRIPLE_FAULT },
+		{ { KVMHB_WAITING }, KVMHB_CAUSE_TRIPLE_FAULT },
+		{ { KVMHB_DETACHED, KVMHB_CAUSE_TRIPLE_FAULT }, KVMHB_CAUSE_TRIPLE_FAULT },
+		{ { KVMHB_ALIVE }, KVMHB_CAUSE_NONE },
+		{ { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, KVMHB_CAUSE_NONE },
+		{ { KVMHB_LATE, KVMHB_CAUSE_STARVED }, KVMHB_CAUSE_NONE },
+		{ { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, KVMHB_CAUSE_NONE },
+		{ { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, KVMHB_CAUSE_NONE },
 	};
+	enum kvmhb_cause goodbye = KVMHB_CAUSE_NONE;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct kvmhb_verdict v = kvmhb_closed(&rows[i].before);
-
-		KUNIT_EXPECT_EQ_MSG(test, v.state, KVMHB_DETACHED, "row %d", i);
-		KUNIT_EXPECT_EQ_MSG(test, v.cause, rows[i].cause, "row %d", i);
+		goodbye = kvmhb_goodbye(goodbye, &rows[i].verdict);
+		KUNIT_EXPECT_EQ_MSG(test, goodbye, rows[i].goodbye, "row %d", i);
 	}
 }
 
@@ -1556,7 +1564,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(timing_patient),
 	KUNIT_CASE(late_is_between),
 	KUNIT_CASE(lifecycle_words),
-	KUNIT_CASE(closed_keeps_what_was_said),
+	KUNIT_CASE(goodbye_lasts_until_the_guest_arms),
 	KUNIT_CASE(armed_states),
 	KUNIT_CASE(missed_beats),
 	KUNIT_CASE(gap_statistics),

@@ -530,12 +530,17 @@ TEST_F(hb, what_is_left_when_the_vmm_closes)
 	static const struct {
 		__u32 word;
 		const char *cause;
+		bool reset;
 	} rows[] = {
 		{ 0, "vmm-gone" },
 		{ KVM_HEARTBEAT_ARM, "vmm-gone" },
 		{ KVM_HEARTBEAT_SHUTDOWN, "shutdown" },
 		{ KVM_HEARTBEAT_UNLOAD, "unload" },
 		{ KVM_HEARTBEAT_PANIC, "panic" },
+		/* As QEMU does when it unplugs the device from a slot without power. */
+		{ KVM_HEARTBEAT_UNLOAD, "unload", true },
+		{ KVM_HEARTBEAT_PANIC, "panic", true },
+		{ KVM_HEARTBEAT_ARM, "vmm-gone", true },
 	};
 	unsigned int i;
 
@@ -546,6 +551,10 @@ TEST_F(hb, what_is_left_when_the_vmm_closes)
 		EXPECT_EQ(1, attr(&self->m, "beats"));
 		if (rows[i].word)
 			say(&self->m, rows[i].word);
+		if (rows[i].reset) {
+			EXPECT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+			EXPECT_TRUE(is(&self->m, "waiting", "none"));
+		}
 		monitor_close(&self->m);
 		EXPECT_TRUE(is(&self->m, "detached", rows[i].cause));
 		EXPECT_EQ(0, attr(&self->m, "vmm_pid"));
