@@ -22,15 +22,19 @@
 #include <asm/barrier.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/hrtimer.h>
 #include <linux/io.h>
 #include <linux/ktime.h>
 #include <linux/limits.h>
+#include <linux/lockdep.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/smp.h>
+#include <linux/spinlock.h>
 #include <linux/time64.h>
 
 #include "compat.h"
@@ -46,9 +50,12 @@
  *	was taken when we looked.
  * @tick_ns: when @timer last ticked, CLOCK_MONOTONIC
  * @sched: the CPU's scheduler, if there is a @slot to tell of it
+ * @start_csd: asks the CPU to start @timer
+ * @start_asked: @start_csd is under way; who finds it set need not ask
+ * @start_lock: held while @timer is started, and to stop that for good
  *
- * All but the unchanging @hb and @slot belong to the CPU's timer callback
- * while the timer runs.
+ * All from @slot to @sched but the unchanging @slot belongs to the CPU's timer
+ * callback while the timer runs.
  */
 struct kvmhb_cpu {
 	struct hrtimer timer;
@@ -58,6 +65,10 @@ struct kvmhb_cpu {
 	struct kvmhb_config config;
 	u64 tick_ns;
 	struct kvmhb_sched sched;
+
+	call_single_data_t start_csd;
+	unsigned long start_asked;
+	raw_spinlock_t start_lock;	/* see above */
 };
 
 static enum cpuhp_state kvmhb_hotplug_state;
@@ -184,24 +195,61 @@ static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-/* Tick now, and once an interval from then on. Runs on the CPU itself. */
-static void kvmhb_cpu_start(void *data)
+/*
+ * Tick now, and once an interval from then on, unless the beats have been
+ * stopped meanwhile. Runs on the CPU itself.
+ */
+static void kvmhb_cpu_start(struct kvmhb_cpu *cpu)
 {
-	struct kvmhb *hb = data;
-	struct kvmhb_cpu *cpu = this_cpu_ptr(hb->cpus);
+	unsigned long flags;
 
-	if (cpu->slot)
-		WRITE_ONCE(cpu->slot->flags,
-			   cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE));
-	hrtimer_start(&cpu->timer, 0, HRTIMER_MODE_ABS_PINNED_HARD);
+	raw_spin_lock_irqsave(&cpu->start_lock, flags);
+	if (READ_ONCE(cpu->hb->running)) {
+		if (cpu->slot)
+			WRITE_ONCE(cpu->slot->flags,
+				   cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE));
+		hrtimer_start(&cpu->timer, 0, HRTIMER_MODE_ABS_PINNED_HARD);
+	}
+	raw_spin_unlock_irqrestore(&cpu->start_lock, flags);
+}
+
+static void kvmhb_start_asked(void *data)
+{
+	struct kvmhb_cpu *cpu = data;
+
+	/* First: who asks from here on is to be answered once more. */
+	clear_bit(0, &cpu->start_asked);
+	/* Pairs with test_and_set_bit(): who need not ask is seen by what follows. */
+	smp_mb__after_atomic();
+	kvmhb_cpu_start(cpu);
+}
+
+/*
+ * Have a CPU start its timer. Nobody waits for it: a CPU that is dead would
+ * take down the one that asks. If it comes back to life it does as it was asked.
+ */
+static void kvmhb_cpu_ask_to_start(struct kvmhb_cpu *cpu, unsigned int nr)
+{
+	if (test_and_set_bit(0, &cpu->start_asked))
+		return;
+	if (smp_call_function_single_async(nr, &cpu->start_csd))
+		clear_bit(0, &cpu->start_asked);
 }
 
 /* Never tick again. Runs on any CPU; waits for a tick that is under way. */
 static void kvmhb_cpu_stop(struct kvmhb_cpu *cpu)
 {
-	/* First the flag: nobody is to expect pulses when there are none. */
+	unsigned long flags;
+
+	/*
+	 * First the flag: nobody is to expect pulses when there are none. Who
+	 * starts the timer has done so before we have the lock, or sees after us
+	 * that it must not.
+	 */
+	raw_spin_lock_irqsave(&cpu->start_lock, flags);
 	if (cpu->slot)
 		WRITE_ONCE(cpu->slot->flags, 0);
+	raw_spin_unlock_irqrestore(&cpu->start_lock, flags);
 	hrtimer_cancel(&cpu->timer);
 
 	/* Whenever it starts again, its age is 0 before the flag is back. */
@@ -214,8 +262,7 @@ static int kvmhb_cpu_online(unsigned int nr, struct hlist_node *node)
 {
 	struct kvmhb *hb = hlist_entry(node, struct kvmhb, hotplug);
 
-	if (hb->running)
-		kvmhb_cpu_start(hb);
+	kvmhb_cpu_start(per_cpu_ptr(hb->cpus, nr));
 	return 0;
 }
 
@@ -262,9 +309,21 @@ void kvmhb_beats_reset(struct kvmhb *hb)
 		per_cpu_ptr(hb->cpus, nr)->config = hb->config;
 }
 
+static void kvmhb_ask_all_to_start(struct kvmhb *hb)
+{
+	unsigned int nr;
+
+	lockdep_assert_held(&hb->lock);
+
+	for_each_online_cpu(nr)
+		kvmhb_cpu_ask_to_start(per_cpu_ptr(hb->cpus, nr), nr);
+}
+
 /**
  * kvmhb_beats_start() - start the timers on all CPUs, those to come included
  * @hb: the device, after kvmhb_beats_reset()
+ *
+ * A CPU that serves no interrupt starts when it does again. Nobody waits.
  *
  * Context: Process context, may sleep. Takes cpus_read_lock() and kvmhb::lock.
  */
@@ -272,8 +331,8 @@ void kvmhb_beats_start(struct kvmhb *hb)
 {
 	cpus_read_lock();
 	mutex_lock(&hb->lock);
-	hb->running = true;
-	on_each_cpu(kvmhb_cpu_start, hb, 1);
+	WRITE_ONCE(hb->running, true);
+	kvmhb_ask_all_to_start(hb);
 	mutex_unlock(&hb->lock);
 	cpus_read_unlock();
 }
@@ -293,7 +352,7 @@ void kvmhb_beats_stop(struct kvmhb *hb)
 
 	cpus_read_lock();
 	mutex_lock(&hb->lock);
-	hb->running = false;
+	WRITE_ONCE(hb->running, false);
 	for_each_online_cpu(nr)
 		kvmhb_cpu_stop(per_cpu_ptr(hb->cpus, nr));
 	mutex_unlock(&hb->lock);
@@ -314,7 +373,7 @@ void kvmhb_beats_retune(struct kvmhb *hb)
 	cpus_read_lock();
 	mutex_lock(&hb->lock);
 	if (hb->running)
-		on_each_cpu(kvmhb_cpu_start, hb, 1);
+		kvmhb_ask_all_to_start(hb);
 	mutex_unlock(&hb->lock);
 	cpus_read_unlock();
 }
@@ -322,8 +381,16 @@ void kvmhb_beats_retune(struct kvmhb *hb)
 static void kvmhb_beats_exit(void *data)
 {
 	struct kvmhb *hb = data;
+	unsigned int nr;
 
 	cpuhp_state_remove_instance(kvmhb_hotplug_state, &hb->hotplug);
+
+	/* What was asked is still to be answered, by code and in memory of ours. */
+	for_each_possible_cpu(nr)
+		while (test_bit(0, &per_cpu_ptr(hb->cpus, nr)->start_asked))
+			msleep(20);
+	/* And to return from it. */
+	synchronize_rcu();
 }
 
 /**
@@ -349,6 +416,9 @@ int kvmhb_beats_init(struct kvmhb *hb)
 
 		cpu->hb = hb;
 		cpu->slot = nr < hb->nr_slots ? &hb->slots[nr] : NULL;
+		raw_spin_lock_init(&cpu->start_lock);
+		cpu->start_csd.func = kvmhb_start_asked;
+		cpu->start_csd.info = cpu;
 		hrtimer_setup(&cpu->timer, kvmhb_tick, CLOCK_MONOTONIC,
 			      HRTIMER_MODE_ABS_PINNED_HARD);
 	}

@@ -52,8 +52,8 @@ struct kvmhb_config {
  * @hotplug: our place among the instances of the CPU hotplug state
  * @lock: serialises start, stop and retuning of the timers
  * @running: timers are started on every online CPU; written with both @lock
- *	and cpus_read_lock() held, so that either of them, or being a CPU
- *	hotplug callback, suffices to read it
+ *	and cpus_read_lock() held, so that either of them suffices to read it;
+ *	read by whoever starts a timer with kvmhb_cpu::start_lock held
  * @line: bit 0 is the line, see kvmhb_line_take()
  * @config: the configuration by which the VM beats; guarded by the line, read
  *	without it by ticks

@@ -153,6 +153,21 @@ def one_cpu_halts(stage, since):
     stage.guest.qmp("inject-nmi")
 
 
+@scenario("degraded:partial", "alive")
+def retuned_with_dead_cpu(stage, since):
+    """One of two CPUs spins with interrupts off while the interval is changed, and the other one lives on"""
+    stage.fault("spin", "1", 16000)
+    stage.monitor.wait_state("degraded", since, cause="partial")
+    mark = stage.monitor.mark()
+    stage.monitor.set("interval_ns", stage.interval_ns * 9 // 10)
+    stage.monitor.wait_beats(2, since=mark)
+    stage.guest.run("taskset 1 true")
+    stage.monitor.mark()
+    expect(stage.monitor.history(mark), [], "before the dead CPU is back")
+    stage.monitor.wait_state("alive", mark)
+    stage.tune(stage.interval_ns)
+
+
 @scenario("degraded:softlockup", "alive")
 def scheduler_dead(stage, since):
     """A real-time task on every CPU, interrupts live"""
