@@ -91,6 +91,9 @@ static void read_task(struct task_struct *task, struct kvmhb_vcpu *evidence)
 	/* Who is stopped counts as frozen too, for the cgroup. */
 	if (!strchr("Tt", evidence->task) && is_frozen(task))
 		evidence->task = 'F';
+	/* To end may take long: the last thread tears the memory down. */
+	if (READ_ONCE(task->flags) & PF_EXITING)
+		evidence->task = 'X';
 	evidence->exec_ns = exec;
 	evidence->run_delay_ns = READ_ONCE(task->sched_info.run_delay);
 	/* In all differences: another CPU's clock may be ahead of ours. */

@@ -10,8 +10,8 @@ struct kvm;
 /**
  * struct kvmhb_vcpu - what is known of a vCPU at one moment
  * @pid: the thread that runs it; 0 if none ever has, or if it has ended
- * @task: the thread's state, as ps(1) shows it; 'F' if the freezer holds it,
- *	'-' if there is no thread
+ * @task: the thread's state, as ps(1) shows it; 'F' if the freezer holds it, 'X' if it
+ *	is ending, '-' if there is no thread
  * @running: the VMM has it in KVM_RUN. Guest code, exits that KVM handles, and
  *	halts count; userspace does not
  * @halted: it waits for an interrupt, by its own wish

@@ -194,6 +194,24 @@ void kvmhb_host_ask(void)
 }
 
 /**
+ * kvmhb_host_answered - whether all CPUs of the host have answered
+ * @since_ns: a question, ns of CLOCK_MONOTONIC, that may have been left to an earlier one
+ *
+ * Return: true if they were asked at that time, just before it or later, and all have
+ * answered. Context: any.
+ */
+bool kvmhb_host_answered(u64 since_ns)
+{
+	unsigned long flags;
+	bool answered;
+
+	raw_spin_lock_irqsave(&round.lock, flags);
+	answered = !round.asking && round.asked_ns + ASK_AGAIN_NS >= since_ns;
+	raw_spin_unlock_irqrestore(&round.lock, flags);
+	return answered;
+}
+
+/**
  * kvmhb_host_asking_ns - how long some CPU of the host has not answered
  *
  * Return: ns, 0 if all have. Context: any.

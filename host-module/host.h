@@ -13,6 +13,7 @@ int kvmhb_host_sleeps(void);
 void kvmhb_host_count(enum kvmhb_state old, enum kvmhb_state new);
 bool kvmhb_host_crowd(void);
 void kvmhb_host_ask(void);
+bool kvmhb_host_answered(u64 since_ns);
 u64 kvmhb_host_asking_ns(void);
 u64 kvmhb_host_deaf_ns(void);
 unsigned int kvmhb_host_unheard_cpu(void);

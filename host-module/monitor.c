@@ -206,6 +206,7 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_case *c)
 /* Looks at an armed guest, and makes a case of it. */
 static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 {
+	u64 before_ns = mon->watch.seen_ns;
 	struct kvmhb_case c;
 
 	lockdep_assert_held(&mon->lock);
@@ -222,9 +223,11 @@ static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 	c.dead = kvmhb_evidence_dead(mon->kvm);
 	c.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->silent_since_ns;
 	c.crowd = kvmhb_host_crowd() && !mon->crowd_excused;
-	if (kvmhb_must_ask(&c))
+	if (kvmhb_must_ask(&c)) {
+		/* What was asked at the look before counts now, what is asked now at the next. */
+		c.host_asked = !kvmhb_host_answered(before_ns);
 		kvmhb_host_ask();
-	c.host_asked = kvmhb_host_asking_ns();
+	}
 	return c;
 }
 

@@ -5,6 +5,7 @@
 #include <linux/time64.h>
 
 #include "evidence.h"
+#include "runclock.h"
 #include "verdict.h"
 
 /* A look costs some microseconds: how exact a verdict may be where that is worth it. */
@@ -36,6 +37,12 @@ static struct kvmhb_ruling look(const struct kvmhb_case *c, struct kvmhb_verdict
 	};
 }
 
+/* The host's CPUs answer within microseconds, as a rule. */
+static struct kvmhb_ruling await_answers(const struct kvmhb_case *c)
+{
+	return (struct kvmhb_ruling) { c->so_far, NSEC_PER_MSEC };
+}
+
 static struct kvmhb_ruling final(enum kvmhb_state state, enum kvmhb_cause cause)
 {
 	return (struct kvmhb_ruling) { { state, cause }, KVMHB_NO_DEADLINE };
@@ -58,6 +65,20 @@ static struct kvmhb_ruling unresponsive(const struct kvmhb_case *c, enum kvmhb_c
 static struct kvmhb_verdict late(enum kvmhb_cause cause)
 {
 	return (struct kvmhb_verdict) { KVMHB_LATE, cause };
+}
+
+/* What kept a vCPU outside KVM_RUN, that has not been inside since the look before. */
+static enum kvmhb_doing doing_outside(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
+{
+	/* It would go on if it had a CPU, or had one for longer than it waited for it. */
+	if (now->task == 'R' && (now->queued_ns ||
+				 kvmhb_waited_ns(then, now) > left(now->exec_ns, then->exec_ns)))
+		return KVMHB_QUEUED;
+	if (now->task == 'D')
+		return KVMHB_BLOCKED;
+	if (now->exit == KVM_EXIT_IO || now->exit == KVM_EXIT_MMIO)
+		return KVMHB_IN_VMM;
+	return KVMHB_AWAY;
 }
 
 /**
@@ -93,8 +114,7 @@ enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_
 		if (!was_out)
 			return KVMHB_LEAVING;
 		if (then->exits == now->exits)
-			return now->exit == KVM_EXIT_IO || now->exit == KVM_EXIT_MMIO ?
-			       KVMHB_IN_VMM : KVMHB_AWAY;
+			return doing_outside(then, now);
 		/* It comes and goes. */
 	} else if (!now->running && then->exits == now->exits) {
 		return KVMHB_HALTED_OUT;
@@ -176,15 +196,18 @@ static struct kvmhb_verdict excused(const struct kvmhb_case *c, enum kvmhb_cause
 /* Why a silent guest had less opportunity than time. */
 static enum kvmhb_cause denial(const struct kvmhb_case *c)
 {
-	if (c->vcpus[KVMHB_IN_VMM] || c->vcpus[KVMHB_AWAY])
+	bool waited = 2 * c->waited_ns > c->denied_ns;
+
+	/* A VMM that waits for a CPU is not stuck. */
+	if (c->vcpus[KVMHB_QUEUED])
+		return KVMHB_CAUSE_STARVED;
+	if (!waited && (c->vcpus[KVMHB_IN_VMM] || c->vcpus[KVMHB_AWAY]))
 		return KVMHB_CAUSE_VMM_STUCK;
 	if (c->vcpus[KVMHB_BLOCKED])
 		return KVMHB_CAUSE_HOST_BLOCKED;
 	if (c->vcpus[KVMHB_STOPPED_BY_HOST])
 		return KVMHB_CAUSE_PAUSED;
-	if (2 * c->waited_ns > c->denied_ns)
-		return KVMHB_CAUSE_STARVED;
-	return KVMHB_CAUSE_NONE;
+	return waited ? KVMHB_CAUSE_STARVED : KVMHB_CAUSE_NONE;
 }
 
 /* No vCPU is where it could run the guest. */
@@ -252,7 +275,7 @@ static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 	u64 timeout_ns = c->timing.timeout_ns;
 	/* Within so long, each CPU that lives has moved its slot. */
 	u64 pulse_ns = c->timing.interval_ns + c->timing.interval_ns / 2;
-	bool known = c->vcpus[KVMHB_ABSENT] < c->nr_vcpus;
+	bool known = c->nr_vcpus;
 	enum kvmhb_cause cause = guilt(c);
 
 	/* What is silent is late first, however long the silence. */
@@ -269,10 +292,10 @@ static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 		return unresponsive(c, cause == KVMHB_CAUSE_UNKNOWN ? KVMHB_CAUSE_HUNG : cause);
 	}
 
-	if (c->host_asked)
-		return look(c, c->so_far, 0);
 	if (c->crowd)
 		return look(c, late(KVMHB_CAUSE_HOST_DEGRADED), timeout_ns / 4);
+	if (c->host_asked)
+		return await_answers(c);
 	if (cause == KVMHB_CAUSE_BEAT_LOST && c->window_ns < pulse_ns)
 		return look(c, c->so_far, pulse_ns - c->window_ns);
 	if (cause == KVMHB_CAUSE_UNKNOWN && known)
@@ -288,7 +311,7 @@ static struct kvmhb_ruling beating(const struct kvmhb_case *c)
 	u64 late_ns = kvmhb_late_ns(&c->timing);
 
 	if (c->host_asked && verdict.state == KVMHB_DEGRADED && c->so_far.state == KVMHB_ALIVE)
-		return look(c, c->so_far, 0);
+		return await_answers(c);
 	return (struct kvmhb_ruling) {
 		.verdict = verdict,
 		.look_in_ns = max(min(left(late_ns, c->silence_ns), c->stale_in_ns),
@@ -310,6 +333,16 @@ bool kvmhb_must_ask(const struct kvmhb_case *c)
 		return false;
 	return (!c->beaten && c->silence_ns >= late_ns) || c->partial || c->softlockup ||
 	       c->stale_in_ns <= c->timing.timeout_ns - late_ns;
+}
+
+/* No thread is left to run it: the VMM is about to end. There is nobody to accuse. */
+static struct kvmhb_ruling abandoned(const struct kvmhb_case *c)
+{
+	if (c->so_far.state == KVMHB_UNRESPONSIVE)
+		return unresponsive(c, c->so_far.cause);
+	if (c->silence_ns < c->timing.timeout_ns || c->so_far.state == KVMHB_LATE)
+		return look(c, c->so_far, U64_MAX);
+	return look(c, late(KVMHB_CAUSE_NONE), U64_MAX);
 }
 
 /* It cannot run any more, and needs no opportunity to be judged. */
@@ -343,6 +376,8 @@ struct kvmhb_ruling kvmhb_rule(const struct kvmhb_case *c)
 		return final(KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT);
 	if (c->dead || c->vcpus[KVMHB_FAILED])
 		return broken(c);
+	if (c->nr_vcpus && c->vcpus[KVMHB_ABSENT] == c->nr_vcpus)
+		return abandoned(c);
 	if (kvmhb_all_out(c))
 		return held(c);
 	if (c->host_late && c->so_far.state != KVMHB_UNRESPONSIVE)

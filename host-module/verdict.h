@@ -18,12 +18,15 @@ struct kvmhb_vcpu;
  * @KVMHB_SHUT_DOWN: a triple fault shut it down
  * @KVMHB_FAILED: KVM could not run it
  * @KVMHB_STOPPED_BY_HOST: a signal, the freezer or a debugger stopped it
+ * @KVMHB_QUEUED: it was outside KVM_RUN, at two looks, and its thread waited for a host
+ *	CPU
  * @KVMHB_AWAY: it was outside KVM_RUN, at two looks
  * @KVMHB_IN_VMM: likewise, since it asked the VMM for something
  * @KVMHB_LEAVING: it is outside KVM_RUN, as far as one look can tell
  * @KVMHB_HALTED_OUT: it was halted outside KVM_RUN, where the VMM keeps it when it
  *	halts CPUs itself, and likewise when it pauses them
- * @KVMHB_BLOCKED: it is in KVM_RUN, and asleep in the host's kernel
+ * @KVMHB_BLOCKED: it is asleep in the host's kernel: in KVM_RUN, or outside it at two
+ *	looks and not to be interrupted
  * @KVMHB_LIVING: it takes interrupts
  * @KVMHB_HALTING: it was halted all the time
  * @KVMHB_SPINNING: it executed most of the time
@@ -35,6 +38,7 @@ enum kvmhb_doing {
 	KVMHB_SHUT_DOWN,
 	KVMHB_FAILED,
 	KVMHB_STOPPED_BY_HOST,
+	KVMHB_QUEUED,
 	KVMHB_AWAY,
 	KVMHB_IN_VMM,
 	KVMHB_LEAVING,
@@ -68,7 +72,7 @@ enum kvmhb_doing {
  * @userspace: userspace is stale
  * @stale_in_ns: when the next CPU will be stale if it does not move, ns from now
  * @host_late: this look came too late, or too much time was stolen from the host
- * @host_asked: a CPU of the host has yet to answer whether it lives
+ * @host_asked: the CPUs of the host have yet to answer whether they live
  * @crowd: most guests of this host seem to be silent, and this is the first time
  *	that it matters
  */

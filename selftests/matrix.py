@@ -26,6 +26,7 @@ from hb import TOP, GuestError, Timeout, kernels
 
 TIMINGS = {"200ms": 200 * MS, "2s": 2 * SEC}   # the interval; the timeout is twice as long
 MERE = ["late"] + [f"late:{cause}" for cause in ("starved", "paused", "vmm-stuck", "host-blocked", "host-degraded")]
+STARVED = ["late", "late:starved", "late:host-degraded"]   # what may be said where it is starved, and nothing else
 FAULT_HOST_KO = f"{TOP}/build/{os.uname().release}/src/selftests/modules/kvm_heartbeat_fault.ko"
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207   # linux/ptrace.h
 WALL = 0x40000000
@@ -36,10 +37,10 @@ WATCHDOG = "/dev/watchdog0"
 SCENARIOS = {}
 
 
-def scenario(*told, or_told=None):
-    """Make a function a scenario, from which such a story is to follow, or the other one."""
+def scenario(*told, or_told=None, mere=None):
+    """Make a function a scenario, from which such a story is to follow, or the other one; and what else is mere in it."""
     def add(function):
-        SCENARIOS[function.__name__] = function, [list(told)] + ([or_told] if or_told is not None else [])
+        SCENARIOS[function.__name__] = function, [list(told)] + ([or_told] if or_told is not None else []), mere or MERE
         return function
     return add
 
@@ -47,8 +48,9 @@ def scenario(*told, or_told=None):
 def story(history, name=None):
     """A history as it is told: of a guest that was alive at first, without what is not a scenario's affair."""
     told = ["alive"]
+    mere = SCENARIOS[name][2] if name else MERE
     for state in history:
-        if (state not in MERE or name and state in SCENARIOS[name][1][0]) and state != told[-1]:
+        if (state not in mere or name and state in SCENARIOS[name][1][0]) and state != told[-1]:
             told.append(state)
     return told[1:]
 
@@ -415,7 +417,7 @@ class Group:
         os.rmdir(self.dir)
 
 
-@scenario()
+@scenario(mere=STARVED)
 def quota(stage, since):
     """A quota of 5 % of a CPU"""
     group = Group(stage)
@@ -424,7 +426,16 @@ def quota(stage, since):
     group.remove()
 
 
-@scenario()
+@scenario(mere=STARVED)
+def tiny_quota(stage, since):
+    """A quota of 2 % of a CPU: the VMM waits for a CPU outside KVM_RUN, too"""
+    group = Group(stage)
+    group.set("cpu.max", "2000 100000")
+    stage.monitor.wait_beats(6, timeout=600)
+    group.remove()
+
+
+@scenario(mere=STARVED)
 def realtime_hog(stage, since):
     """A real-time task has the guest's host CPU to itself for three timeouts"""
     for tid in threads(stage):
@@ -511,7 +522,7 @@ def matches(name, told):
 
 def play(stage, name):
     """Run a scenario once: what is wrong, or None, and what it was taken for."""
-    function, _ = SCENARIOS[name]
+    function, _, _ = SCENARIOS[name]
     monitor = stage.monitor
     since = monitor.mark()
     try:

@@ -607,6 +607,7 @@ static void doing_rows(struct kunit *test)
 		/* What changed in the second from first to now, or from first to then. */
 		u64 exits, irqs, exec_ms;
 		bool before;
+		u64 queued_ms, delay_ms;	/* at now, and from then to now */
 		enum kvmhb_doing doing;
 	} rows[] = {
 		{ "triple fault", RUN, OUT, OUT, .exit = KVM_EXIT_SHUTDOWN,
@@ -650,6 +651,16 @@ static void doing_rows(struct kunit *test)
 		{ "asks the VMM", RUN, OUT, OUT, .exit = KVM_EXIT_MMIO, .doing = KVMHB_IN_VMM },
 		{ "asks, and the VMM works", RUN, OUT, OUT, 'R', KVM_EXIT_IO, .exec_ms = 900,
 		  .doing = KVMHB_IN_VMM },
+		{ "would go on, had it a CPU", RUN, OUT, OUT, 'R', KVM_EXIT_INTR, .queued_ms = 1,
+		  .doing = KVMHB_QUEUED },
+		{ "and would answer", RUN, OUT, OUT, 'R', KVM_EXIT_IO, .queued_ms = 900,
+		  .doing = KVMHB_QUEUED },
+		{ "has a CPU, now and then", RUN, OUT, OUT, 'R', KVM_EXIT_IO, .exec_ms = 49,
+		  .delay_ms = 50, .doing = KVMHB_QUEUED },
+		{ "has a CPU, more often than not", RUN, OUT, OUT, 'R', KVM_EXIT_IO,
+		  .exec_ms = 51, .delay_ms = 50, .doing = KVMHB_IN_VMM },
+		{ "sleeps in the host's kernel", RUN, OUT, OUT, 'D', KVM_EXIT_INTR,
+		  .doing = KVMHB_BLOCKED },
 		{ "kept by the VMM", RUN, OUT, OUT, .exit = KVM_EXIT_INTR, .doing = KVMHB_AWAY },
 		{ "kept after some life", RUN, OUT, OUT, .exit = KVM_EXIT_INTR, .exits = 9,
 		  .irqs = 9, .exec_ms = 900, .before = true, .doing = KVMHB_AWAY },
@@ -701,6 +712,8 @@ static void doing_rows(struct kunit *test)
 		now.exits += rows[i].exits;
 		now.irqs += rows[i].irqs;
 		now.exec_ns += rows[i].exec_ms * MS;
+		now.queued_ns = rows[i].queued_ms * MS;
+		now.run_delay_ns += rows[i].delay_ms * MS;
 		if (rows[i].before) {
 			then.exits = now.exits;
 			then.irqs = now.irqs;
@@ -790,8 +803,7 @@ static void rules_of_a_guest_that_beats(struct kunit *test)
 		  { KVMHB_ALIVE }, 4200 },
 
 		{ "a host CPU has yet to answer", { KVMHB_ALIVE }, 0, 0,
-		  { .partial = true, .host_asked = true, .just_denied_ns = HOUR },
-		  { KVMHB_ALIVE }, 100 },
+		  { .partial = true, .host_asked = true }, { KVMHB_ALIVE }, 1 },
 		{ "it has answered", { KVMHB_ALIVE }, 0, 0, { .partial = true },
 		  { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 5200 },
 		{ "it was degraded before", { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 0, 0,
@@ -889,7 +901,11 @@ static void rules_of_silence(struct kunit *test)
 		{ "nothing is known", { KVMHB_LATE }, 6400, 0, {},
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, RARELY },
 		{ "nobody is left", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_ABSENT] = 2 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, RARELY },
+		  { KVMHB_LATE }, 4000 },
+		{ "nobody is left since just now", { KVMHB_ALIVE }, 6399, 0,
+		  { .vcpus[KVMHB_ABSENT] = 2 }, { KVMHB_ALIVE }, 4000 },
+		{ "nobody is left for long", { KVMHB_ALIVE }, 6400, 0,
+		  { .vcpus[KVMHB_ABSENT] = 2 }, { KVMHB_LATE }, 4000 },
 		{ "nothing will be known", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 90000, 0,
 		  {}, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, RARELY },
 		{ "unclear", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_UNCLEAR] = 1 },
@@ -975,6 +991,12 @@ static void rules_of_excuses(struct kunit *test)
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 
 		/* Row 7. A word only if half a timeout was denied, and a whole one is over. */
+		{ "the VMM waits for a CPU", { KVMHB_ALIVE }, 6400, 3200,
+		  { .vcpus[KVMHB_QUEUED] = 1, .vcpus[KVMHB_IN_VMM] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 2000 },
+		{ "it did, most of the time", { KVMHB_ALIVE }, 6400, 3200,
+		  { .waited_ns = 1601 * MS, .vcpus[KVMHB_IN_VMM] = 1, .vcpus[KVMHB_HALTING] = 1 },
+		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 2000 },
 		{ "stuck", { KVMHB_ALIVE }, 6400, 3200, { .vcpus[KVMHB_IN_VMM] = 1 },
 		  { KVMHB_LATE, KVMHB_CAUSE_VMM_STUCK }, 1200 },
 		{ "not for long", { KVMHB_ALIVE }, 6400, 3199, { .vcpus[KVMHB_IN_VMM] = 1 },
@@ -1115,7 +1137,7 @@ static void rules_without_exception(struct kunit *test)
 		{ .pulsing = true }, { .dead = true }, { .beaten = true },
 	};
 	static const int others[] = {
-		-1, KVMHB_SPINNING, KVMHB_AWAY, KVMHB_LEAVING, KVMHB_ABSENT,
+		-1, KVMHB_SPINNING, KVMHB_QUEUED, KVMHB_AWAY, KVMHB_LEAVING, KVMHB_ABSENT,
 	};
 	enum { MOMENTS = 6 };
 	const unsigned int total = ARRAY_SIZE(timings) * MOMENTS * MOMENTS * ARRAY_SIZE(states) *
@@ -1172,7 +1194,8 @@ static void rules_without_exception(struct kunit *test)
 					      ruling.verdict.state == KVMHB_PANICKED, "case %u", n);
 		} else {
 			KUNIT_ASSERT_GE_MSG(test, ruling.look_in_ns,
-					    min(max(2 * c.denied_ns, MS / 20), max_ns),
+					    min(max(2 * c.denied_ns, MS / 20),
+						c.host_asked ? 1 * MS : max_ns),
 					    "case %u", n);
 			KUNIT_ASSERT_LE_MSG(test, ruling.look_in_ns,
 					    beats ? late_ns : ruling.new_window ?
