@@ -284,26 +284,42 @@ static long get_info(void __user *arg)
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
 
-static long get_region_info(struct kvmhb_device *hb, void __user *arg)
+/* Newer kernels ask for this alone, and do the copying themselves. */
+static int hb_get_region_info(struct vfio_device *vdev, struct vfio_region_info *info,
+			      struct vfio_info_cap *caps)
+{
+	if (info->index >= VFIO_PCI_NUM_REGIONS)
+		return -EINVAL;
+
+	info->flags = 0;
+	info->cap_offset = 0;
+	info->size = region_size(to_hb(vdev), info->index);
+	info->offset = REGION_START(info->index);
+	if (info->size)
+		info->flags |= VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+	if (info->index == VFIO_PCI_BAR2_REGION_INDEX)
+		info->flags |= VFIO_REGION_INFO_FLAG_MMAP;
+	return 0;
+}
+
+#ifndef KVMHB_HAVE_GET_REGION_INFO_CAPS
+static long get_region_info(struct vfio_device *vdev, void __user *arg)
 {
 	struct vfio_region_info info;
 	size_t minsz = offsetofend(typeof(info), offset);
+	int ret;
 
 	if (copy_from_user(&info, arg, minsz))
 		return -EFAULT;
-	if (info.argsz < minsz || info.index >= VFIO_PCI_NUM_REGIONS)
+	if (info.argsz < minsz)
 		return -EINVAL;
 
-	info.flags = 0;
-	info.cap_offset = 0;
-	info.size = region_size(hb, info.index);
-	info.offset = REGION_START(info.index);
-	if (info.size)
-		info.flags |= VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
-	if (info.index == VFIO_PCI_BAR2_REGION_INDEX)
-		info.flags |= VFIO_REGION_INFO_FLAG_MMAP;
+	ret = hb_get_region_info(vdev, &info, NULL);
+	if (ret)
+		return ret;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
+#endif
 
 static long get_irq_info(void __user *arg)
 {
@@ -429,8 +445,10 @@ static long hb_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long a
 	switch (cmd) {
 	case VFIO_DEVICE_GET_INFO:
 		return get_info(uarg);
+#ifndef KVMHB_HAVE_GET_REGION_INFO_CAPS
 	case VFIO_DEVICE_GET_REGION_INFO:
-		return get_region_info(hb, uarg);
+		return get_region_info(vdev, uarg);
+#endif
 	case VFIO_DEVICE_GET_IRQ_INFO:
 		return get_irq_info(uarg);
 	case VFIO_DEVICE_SET_IRQS:
@@ -545,6 +563,9 @@ const struct vfio_device_ops kvmhb_device_ops = {
 	.read		= hb_read,
 	.write		= hb_write,
 	.ioctl		= hb_ioctl,
+#ifdef KVMHB_HAVE_GET_REGION_INFO_CAPS
+	.get_region_info_caps = hb_get_region_info,
+#endif
 	.mmap		= hb_mmap,
 	.request	= hb_request,
 };

@@ -108,6 +108,25 @@ static void read_task(struct task_struct *task, struct kvmhb_vcpu *evidence)
 		evidence->halted_ns += now - arrived - stint;
 }
 
+/*
+ * The thread that last ran a vCPU. RCU protects a vCPU's pid until 6.12; after that a lock
+ * of its own does, which may not be taken in a hard interrupt, and RCU the task alone.
+ */
+static struct task_struct *vcpu_task(struct kvm_vcpu *vcpu)
+{
+	struct task_struct *task;
+
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "the task may be freed");
+#ifdef KVMHB_HAVE_VCPU_PID_LOCK
+	read_lock(&vcpu->pid_lock);
+	task = pid_task(vcpu->pid, PIDTYPE_PID);
+	read_unlock(&vcpu->pid_lock);
+#else
+	task = pid_task(rcu_dereference(vcpu->pid), PIDTYPE_PID);
+#endif
+	return task;
+}
+
 /**
  * kvmhb_evidence_vcpu - what is known of a vCPU now
  * @kvm: the VM or NULL
@@ -147,7 +166,7 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *ev
 		.halted_ns = READ_ONCE(vcpu->stat.generic.halt_wait_ns),
 	};
 	rcu_read_lock();
-	task = pid_task(rcu_dereference(vcpu->pid), PIDTYPE_PID);
+	task = vcpu_task(vcpu);
 	if (task)
 		read_task(task, evidence);
 	rcu_read_unlock();

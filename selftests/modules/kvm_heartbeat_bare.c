@@ -8,6 +8,7 @@
  * than any file of the kernel's own does, and more exactly.
  */
 #include <linux/err.h>
+#include <linux/kernel_stat.h>
 #include <linux/mdev.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>

@@ -47,7 +47,7 @@ static void timers_start(void *unused)
 		      HRTIMER_MODE_ABS_PINNED_HARD);
 }
 
-static int __init timers_init(void)
+static int __init heartbeat_timers_init(void)
 {
 	unsigned int nr;
 
@@ -63,16 +63,16 @@ static int __init timers_init(void)
 	on_each_cpu(timers_start, NULL, 1);
 	return 0;
 }
-module_init(timers_init);
+module_init(heartbeat_timers_init);
 
-static void __exit timers_exit(void)
+static void __exit heartbeat_timers_exit(void)
 {
 	unsigned int nr;
 
 	for_each_possible_cpu(nr)
 		hrtimer_cancel(per_cpu_ptr(&timers, nr));
 }
-module_exit(timers_exit);
+module_exit(heartbeat_timers_exit);
 
 MODULE_DESCRIPTION("Empty timers, to compare kvm-heartbeat with");
 MODULE_AUTHOR("kvm-heartbeat authors");
