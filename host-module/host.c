@@ -3,6 +3,7 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/ktime.h>
+#include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/notifier.h>
 #include <linux/percpu.h>
@@ -30,6 +31,7 @@ static atomic_t suspects = ATOMIC_INIT(0);
  * round serves all guests.
  */
 #define ASK_AGAIN_NS	NSEC_PER_MSEC	/* what a flood of silent guests may cost the others */
+#define BUSY_NS		(10 * NSEC_PER_MSEC)	/* what any busy CPU may take to answer */
 
 /**
  * struct kvmhb_round - a round of questions to the host's CPUs
@@ -37,7 +39,8 @@ static atomic_t suspects = ATOMIC_INIT(0);
  * @unheard: CPUs that were asked and have not answered
  * @asked_ns: when they were asked, ns of CLOCK_MONOTONIC
  * @asking: @unheard is not empty; read without @lock too
- * @deaf_ns: how long the rounds took that are over, ns; read without @lock too
+ * @deaf_ns: how long the rounds took that are over, those that took %BUSY_NS, ns; read
+ *	without @lock too
  */
 struct kvmhb_round {
 	raw_spinlock_t lock;	/* of all below */
@@ -55,6 +58,16 @@ static DEFINE_PER_CPU(call_single_data_t, questions);
 /* Whom a CPU is about to ask; too large for a stack. */
 static DEFINE_PER_CPU(cpumask_t, to_ask);
 
+/* How long the round that is under way has taken, if that is worth counting. */
+static u64 round_deaf_ns(void)
+{
+	u64 ns = ktime_get_ns() - round.asked_ns;
+
+	lockdep_assert_held(&round.lock);
+
+	return ns >= BUSY_NS ? ns : 0;
+}
+
 static void heard(unsigned int cpu)
 {
 	unsigned long flags;
@@ -62,7 +75,7 @@ static void heard(unsigned int cpu)
 	raw_spin_lock_irqsave(&round.lock, flags);
 	cpumask_clear_cpu(cpu, &round.unheard);
 	if (round.asking && cpumask_empty(&round.unheard)) {
-		WRITE_ONCE(round.deaf_ns, round.deaf_ns + ktime_get_ns() - round.asked_ns);
+		WRITE_ONCE(round.deaf_ns, round.deaf_ns + round_deaf_ns());
 		WRITE_ONCE(round.asking, false);
 	}
 	raw_spin_unlock_irqrestore(&round.lock, flags);
@@ -195,10 +208,9 @@ void kvmhb_host_ask(void)
 
 /**
  * kvmhb_host_answered - whether all CPUs of the host have answered
- * @since_ns: a question, ns of CLOCK_MONOTONIC, that may have been left to an earlier one
+ * @since_ns: since when, ns of CLOCK_MONOTONIC
  *
- * Return: true if they were asked at that time, just before it or later, and all have
- * answered. Context: any.
+ * Return: true if the last question was asked after that, and all have answered it. Context: any.
  */
 bool kvmhb_host_answered(u64 since_ns)
 {
@@ -206,7 +218,7 @@ bool kvmhb_host_answered(u64 since_ns)
 	bool answered;
 
 	raw_spin_lock_irqsave(&round.lock, flags);
-	answered = !round.asking && round.asked_ns + ASK_AGAIN_NS >= since_ns;
+	answered = !round.asking && round.asked_ns >= since_ns;
 	raw_spin_unlock_irqrestore(&round.lock, flags);
 	return answered;
 }
@@ -245,7 +257,7 @@ u64 kvmhb_host_deaf_ns(void)
 	raw_spin_lock_irqsave(&round.lock, flags);
 	ns = round.deaf_ns;
 	if (round.asking)
-		ns += ktime_get_ns() - round.asked_ns;
+		ns += round_deaf_ns();
 	raw_spin_unlock_irqrestore(&round.lock, flags);
 	return ns;
 }

@@ -4,6 +4,7 @@
 #include <linux/minmax.h>
 #include <linux/ratelimit.h>
 #include <linux/string.h>
+#include <linux/time64.h>
 
 #include "compat.h"
 #include "host.h"
@@ -206,8 +207,8 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_case *c)
 /* Looks at an armed guest, and makes a case of it. */
 static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 {
-	u64 before_ns = mon->watch.seen_ns;
 	struct kvmhb_case c;
+	u64 lately_ns;
 
 	lockdep_assert_held(&mon->lock);
 
@@ -224,8 +225,9 @@ static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 	c.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->silent_since_ns;
 	c.crowd = kvmhb_host_crowd() && !mon->crowd_excused;
 	if (kvmhb_must_ask(&c)) {
-		/* What was asked at the look before counts now, what is asked now at the next. */
-		c.host_asked = !kvmhb_host_answered(before_ns);
+		/* What was asked at looks before counts now, what is asked now at the next. */
+		lately_ns = max_t(u64, mon->timing.timeout_ns / 2, 20 * NSEC_PER_MSEC);
+		c.host_asked = !kvmhb_host_answered(since_ns(lately_ns, mon->watch.seen_ns));
 		kvmhb_host_ask();
 	}
 	return c;
