@@ -52,7 +52,7 @@ static struct smp_hotplug_thread kvmhb_hotplug_thread = {
 	.store = &kvmhb_threads.task,
 	.thread_should_run = kvmhb_thread_should_run,
 	.thread_fn = kvmhb_thread_run,
-	.thread_comm = "kvm_heartbeat/%u",
+	.thread_comm = "kvmhb/%u",	/* 15 characters at the most, the number included */
 };
 
 /**
