@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -120,13 +121,22 @@ static bool is_stale(const struct kvmhb_watch *watch, unsigned int nr)
 	return watch->partial ? watch->slots[nr].still : watch->slots[nr].locked;
 }
 
-/* Whether so much was taken from the host that its guests cannot be judged. */
+/*
+ * Whether so much was taken from the host that its guests cannot be judged. The kernel
+ * counts it once a tick: over less than some ticks it would be all or nothing.
+ */
 static bool robbed(struct kvmhb_watch *watch, u64 elapsed_ns)
 {
 	u64 then_ns = watch->steal_ns;
 
-	watch->steal_ns = kvmhb_evidence_steal_ns();
-	return watch->steal_ns - then_ns > div_u64(elapsed_ns, 10) * num_online_cpus();
+	watch->steal_span_ns += elapsed_ns;
+	if (watch->steal_span_ns >= 4 * TICK_NSEC) {
+		watch->steal_ns = kvmhb_evidence_steal_ns();
+		watch->robbed = watch->steal_ns - then_ns >
+				div_u64(watch->steal_span_ns, 10) * num_online_cpus();
+		watch->steal_span_ns = 0;
+	}
+	return watch->robbed;
 }
 
 /* Forgets the silence so far: as if the guest, and each of its CPUs, had just beaten. */
@@ -285,6 +295,8 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 	watch->host_late = false;
 	watch->sleeps = kvmhb_host_sleeps();
 	watch->steal_ns = kvmhb_evidence_steal_ns();
+	watch->steal_span_ns = 0;
+	watch->robbed = false;
 	watch->deaf_ns = kvmhb_host_deaf_ns();
 	watch->deaf = false;
 	look_at_vcpus(watch, kvm, 0, &waited_ns);

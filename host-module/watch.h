@@ -63,7 +63,9 @@ struct kvmhb_slot_watch {
  * @out: at the last look no vCPU had been where it could run for a while
  * @host_late: the last look came too late, or too much was stolen from the host
  * @sleeps: kvmhb_host_sleeps() at the last look
- * @steal_ns: kvmhb_evidence_steal_ns() at the last look
+ * @steal_ns: kvmhb_evidence_steal_ns() when it was last judged
+ * @steal_span_ns: time between the looks since then, ns
+ * @robbed: too much was stolen from the host, when that was last judged
  * @deaf_ns: kvmhb_host_deaf_ns() at the last look
  * @deaf: a CPU of the host has been asked and has not answered for too long
  * @deaf_cpu: if @deaf, its number
@@ -92,6 +94,8 @@ struct kvmhb_watch {
 	bool host_late;
 	int sleeps;
 	u64 steal_ns;
+	u64 steal_span_ns;
+	bool robbed;
 	u64 deaf_ns;
 	bool deaf;
 	unsigned int deaf_cpu;
