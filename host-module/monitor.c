@@ -356,8 +356,11 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 	now_ns = ktime_get_ns();
 	/* A full barrier, paired with the one in kvmhb_monitor_look(). */
 	last_ns = atomic64_xchg(&mon->last_beat_ns, now_ns);
-	if (unlikely(!last_ns))
-		return;	/* a VMM resets the device while its guest rings */
+	if (unlikely(!last_ns)) {
+		/* A VMM resets the device while its guest rings: no beat is left of it. */
+		atomic64_cmpxchg(&mon->last_beat_ns, now_ns, 0);
+		return;
+	}
 	wake = READ_ONCE(mon->attention);
 
 	gap_ns = since_ns(last_ns, now_ns);
