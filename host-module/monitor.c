@@ -272,12 +272,39 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 	look_again(mon, look_in_ns);
 }
 
+/* Takes the guest's word, or that of its beats. */
+static void hear(struct kvmhb_monitor *mon, u32 word)
+{
+	struct kvmhb_verdict new = mon->verdict;
+
+	lockdep_assert_held(&mon->lock);
+
+	if (!kvmhb_lifecycle(&new, word))
+		return;
+
+	mon->lifecycle = word;
+	WRITE_ONCE(mon->lost, false);
+	atomic64_add(missing(mon), &mon->missed);
+	if (word == KVM_HEARTBEAT_ARM) {
+		atomic64_set(&mon->last_beat_ns, ktime_get_ns());
+		mon->acked_seq = kvmhb_pulse_ack(mon->pulse);
+		WRITE_ONCE(mon->restart_gaps, true);
+		kvmhb_watch_restart(&mon->watch, mon->kvm, mon->pulse);
+		WRITE_ONCE(mon->due_ns, 0);
+	}
+	change_verdict(mon, new);
+	kvmhb_monitor_look(mon);
+}
+
 static void look_work(struct work_struct *work)
 {
 	struct kvmhb_monitor *mon = container_of(work, struct kvmhb_monitor, work);
 
 	mutex_lock(&mon->lock);
-	kvmhb_monitor_look(mon);
+	if (mon->lost && READ_ONCE(mon->found))
+		hear(mon, KVM_HEARTBEAT_ARM);
+	else
+		kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
 }
 
@@ -337,6 +364,26 @@ static noinline void count_beat(struct kvmhb_monitor *mon, int cpu, enum kvmhb_s
 		queue_work(kvmhb_wq, &mon->work);
 }
 
+/*
+ * The device was reset under the guest's driver, which goes on as if nothing had been. One
+ * doorbell may have been under way to the reset; one that comes so much later was not.
+ */
+static noinline void hear_lost(struct kvmhb_monitor *mon)
+{
+	u64 now_ns = ktime_get_ns();
+	u64 first_ns = READ_ONCE(mon->lost_beat_ns);
+
+	if (!first_ns) {
+		WRITE_ONCE(mon->lost_beat_ns, now_ns);
+		return;
+	}
+	if (READ_ONCE(mon->found) ||
+	    since_ns(first_ns, now_ns) < READ_ONCE(mon->timing.interval_ns) / 2)
+		return;
+	WRITE_ONCE(mon->found, true);
+	queue_work(kvmhb_wq, &mon->work);
+}
+
 /**
  * kvmhb_monitor_beat - a beat has arrived
  * @mon: the monitor
@@ -350,8 +397,11 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 	u64 now_ns, last_ns, gap_ns, run_ns;
 	bool wake;
 
-	if (!kvmhb_state_is_armed(state))
+	if (unlikely(!kvmhb_state_is_armed(state))) {
+		if (READ_ONCE(mon->lost))
+			hear_lost(mon);
 		return;
+	}
 
 	now_ns = ktime_get_ns();
 	/* A full barrier, paired with the one in kvmhb_monitor_look(). */
@@ -384,25 +434,8 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
  */
 void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word)
 {
-	struct kvmhb_verdict new;
-
 	mutex_lock(&mon->lock);
-	new = mon->verdict;
-	if (!kvmhb_lifecycle(&new, word))
-		goto unlock;
-
-	mon->lifecycle = word;
-	atomic64_add(missing(mon), &mon->missed);
-	if (word == KVM_HEARTBEAT_ARM) {
-		atomic64_set(&mon->last_beat_ns, ktime_get_ns());
-		mon->acked_seq = kvmhb_pulse_ack(mon->pulse);
-		WRITE_ONCE(mon->restart_gaps, true);
-		kvmhb_watch_restart(&mon->watch, mon->kvm, mon->pulse);
-		WRITE_ONCE(mon->due_ns, 0);
-	}
-	change_verdict(mon, new);
-	kvmhb_monitor_look(mon);
-unlock:
+	hear(mon, word);
 	mutex_unlock(&mon->lock);
 }
 
@@ -430,8 +463,15 @@ static void await_guest(struct kvmhb_monitor *mon)
  */
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
 {
+	bool lost;
+
 	mutex_lock(&mon->lock);
+	lost = mon->lost || kvmhb_state_is_armed(mon->verdict.state);
 	await_guest(mon);
+	/* What rang while the device was reset is not a beat after it. */
+	WRITE_ONCE(mon->lost_beat_ns, 0);
+	WRITE_ONCE(mon->found, false);
+	WRITE_ONCE(mon->lost, lost);
 	mutex_unlock(&mon->lock);
 }
 
@@ -456,6 +496,7 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
 	mon->vmm_pid = vmm_pid;
 	mon->judged = (struct kvmhb_verdict) {};
 	mon->goodbye = KVMHB_CAUSE_NONE;
+	WRITE_ONCE(mon->lost, false);
 	mon->outages = 0;
 	mon->downtime_ns = 0;
 	atomic64_set(&mon->beats, 0);
@@ -479,6 +520,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	end_incarnation(mon);
 	mon->timing = mon->config;
 	WRITE_ONCE(mon->retuning, false);
+	WRITE_ONCE(mon->lost, false);	/* a last look is to find nobody */
 	kvmhb_patrol_leave(mon);	/* it reads the pulse */
 	mon->pulse = NULL;
 	mon->kvm = NULL;

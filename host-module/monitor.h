@@ -70,6 +70,10 @@ struct kvmhb_patrol;
  * @missed: beats that should have come and did not, up to @last_beat_ns
  * @gaps: statistics of the time between beats; outages are not among it
  * @restart_gaps: a new rhythm begins, with the next beat @gaps do too
+ * @lost: the device was reset under a guest that was armed, and that has said nothing
+ *	since; its beats are the only sign that it lives on
+ * @lost_beat_ns: while @lost: its first doorbell since, ns of CLOCK_MONOTONIC, or 0
+ * @found: while @lost: it beats as if it were armed
  * @acked_seq: while @retuning: what the last beat acknowledged
  * @attention: the next beat has to wake @work, the guest is silent
  * @excused_ns: of the silence that lasts, the time in which the guest could not
@@ -121,6 +125,9 @@ struct kvmhb_monitor {
 	atomic64_t missed;
 	struct kvmhb_gaps gaps;
 	bool restart_gaps;
+	bool lost;
+	bool found;
+	u64 lost_beat_ns;
 	u32 acked_seq;
 	bool attention;
 	u64 excused_ns;

@@ -525,6 +525,34 @@ TEST_F(hb, lifecycle)
 	EXPECT_STREQ("(No data available)", attr_text(&self->m, "last_beat_ns"));
 }
 
+/* The device is reset under a driver that does not notice: its beats are heard. */
+TEST_F(hb, reset_under_the_driver)
+{
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "200000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	ring(&self->m);
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	/* This one was on its way. */
+	ring(&self->m);
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+
+	usleep(200000);	/* an interval: the next one was not */
+	ring(&self->m);
+	ASSERT_TRUE(becomes(&self->m, "state", "alive"));
+	EXPECT_EQ(KVM_HEARTBEAT_ARM, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	ASSERT_TRUE(becomes(&self->m, "state", "unresponsive"));
+
+	/* A guest that had said goodbye rings in vain. */
+	say(&self->m, KVM_HEARTBEAT_UNLOAD);
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	ring(&self->m);
+	usleep(200000);
+	ring(&self->m);
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+}
+
 TEST_F(hb, what_is_left_when_the_vmm_closes)
 {
 	static const struct {
