@@ -38,9 +38,9 @@ static struct kvmhb_ruling look(const struct kvmhb_case *c, struct kvmhb_verdict
 }
 
 /* The host's CPUs answer within microseconds, as a rule. */
-static struct kvmhb_ruling await_answers(const struct kvmhb_case *c)
+static struct kvmhb_ruling await_answers(struct kvmhb_verdict verdict)
 {
-	return (struct kvmhb_ruling) { c->so_far, NSEC_PER_MSEC };
+	return (struct kvmhb_ruling) { verdict, NSEC_PER_MSEC };
 }
 
 static struct kvmhb_ruling final(enum kvmhb_state state, enum kvmhb_cause cause)
@@ -295,7 +295,7 @@ static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 	if (c->crowd)
 		return look(c, late(KVMHB_CAUSE_HOST_DEGRADED), timeout_ns / 4);
 	if (c->host_asked)
-		return await_answers(c);
+		return await_answers(c->so_far);
 	if (cause == KVMHB_CAUSE_BEAT_LOST && c->window_ns < pulse_ns)
 		return look(c, c->so_far, pulse_ns - c->window_ns);
 	if (cause == KVMHB_CAUSE_UNKNOWN && known)
@@ -310,8 +310,8 @@ static struct kvmhb_ruling beating(const struct kvmhb_case *c)
 	struct kvmhb_verdict verdict = living(c);
 	u64 late_ns = kvmhb_late_ns(&c->timing);
 
-	if (c->host_asked && verdict.state == KVMHB_DEGRADED && c->so_far.state == KVMHB_ALIVE)
-		return await_answers(c);
+	if (c->host_asked && verdict.state == KVMHB_DEGRADED && c->so_far.state != KVMHB_DEGRADED)
+		return await_answers((struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE });
 	return (struct kvmhb_ruling) {
 		.verdict = verdict,
 		.look_in_ns = max(min(left(late_ns, c->silence_ns), c->stale_in_ns),

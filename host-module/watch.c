@@ -147,9 +147,15 @@ static void forgive(struct kvmhb_watch *watch)
 	watch->run_ns = 0;
 	watch->denied_ns = 0;
 	watch->waited_ns = 0;
+	watch->partial = false;
+	watch->softlockup = false;
 	for (nr = 0; nr < watch->nr_slots; nr++) {
-		watch->slots[nr].run_ns = 0;
-		watch->slots[nr].sched_run_ns = 0;
+		struct kvmhb_slot_watch *slot = &watch->slots[nr];
+
+		slot->run_ns = 0;
+		slot->sched_run_ns = 0;
+		slot->still = false;
+		slot->locked = false;
 	}
 }
 
