@@ -184,20 +184,19 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *ev
  */
 u64 kvmhb_evidence_steal_ns(void)
 {
-	static DEFINE_SPINLOCK(lock);	/* of the other two */
+	static DEFINE_SPINLOCK(lock);	/* of who writes the other two */
 	static unsigned long summed_at = INITIAL_JIFFIES;
 	static u64 sum;
 	unsigned int cpu;
-	u64 ret;
+	u64 new = 0;
 
-	spin_lock(&lock);
-	if (time_after(jiffies, summed_at)) {
-		summed_at = jiffies;
-		sum = 0;
-		for_each_possible_cpu(cpu)
-			sum += READ_ONCE(kcpustat_cpu(cpu).cpustat[CPUTIME_STEAL]);
-	}
-	ret = sum;
+	/* Nobody waits here for another: what was summed last is as good. */
+	if (!time_after(jiffies, READ_ONCE(summed_at)) || !spin_trylock(&lock))
+		return READ_ONCE(sum);
+	WRITE_ONCE(summed_at, jiffies);
+	for_each_possible_cpu(cpu)
+		new += READ_ONCE(kcpustat_cpu(cpu).cpustat[CPUTIME_STEAL]);
+	WRITE_ONCE(sum, new);
 	spin_unlock(&lock);
-	return ret;
+	return new;
 }

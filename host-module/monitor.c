@@ -272,6 +272,29 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 	look_again(mon, look_in_ns);
 }
 
+/*
+ * Sees to it that the guest is looked at after a word of it, but does not look: words come
+ * at any rate, and a look takes locks of others. On patrol a guest that has said goodbye is
+ * found by the next walk, and one that has armed by a walk that was to come sooner.
+ */
+static void look_after_word(struct kvmhb_monitor *mon)
+{
+	bool armed = kvmhb_state_is_armed(mon->verdict.state);
+
+	lockdep_assert_held(&mon->lock);
+
+	WRITE_ONCE(mon->attention, !armed);
+	if (mon->patrol) {
+		if (armed)
+			WRITE_ONCE(mon->due_ns,
+				   mon->watch.seen_ns + kvmhb_late_ns(&mon->timing));
+		return;
+	}
+	if (armed)
+		WRITE_ONCE(mon->due_ns, 0);
+	queue_work(kvmhb_wq, &mon->work);
+}
+
 /* Takes the guest's word, or that of its beats. */
 static void hear(struct kvmhb_monitor *mon, u32 word)
 {
@@ -290,10 +313,9 @@ static void hear(struct kvmhb_monitor *mon, u32 word)
 		mon->acked_seq = kvmhb_pulse_ack(mon->pulse);
 		WRITE_ONCE(mon->restart_gaps, true);
 		kvmhb_watch_restart(&mon->watch, mon->kvm, mon->pulse);
-		WRITE_ONCE(mon->due_ns, 0);
 	}
 	change_verdict(mon, new);
-	kvmhb_monitor_look(mon);
+	look_after_word(mon);
 }
 
 static void look_work(struct work_struct *work)
@@ -533,6 +555,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 
 	/* Detached, kvmhb_monitor_look() arms nothing any more: what is queued is the last. */
 	cancel_work_sync(&mon->work);
+	kvmhb_report_flush(mon);
 }
 
 static int configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 timeout_set_ns)
@@ -659,6 +682,7 @@ int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 	mutex_init(&mon->lock);
 	INIT_WORK(&mon->work, look_work);
 	hrtimer_setup(&mon->timer, deadline, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	INIT_LIST_HEAD(&mon->notify_entry);
 	ratelimit_state_init(&mon->limit, KVMHB_REPORT_INTERVAL, KVMHB_REPORT_BURST);
 	ratelimit_state_init(&mon->outage_limit, KVMHB_REPORT_INTERVAL, KVMHB_REPORT_BURST);
 	return 0;
@@ -673,7 +697,7 @@ int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
 {
 	/* A patrol that looked at it may still be letting go of the lock. */
-	flush_workqueue(kvmhb_wq);
+	kvmhb_patrols_forget(mon);
 	kvmhb_watch_uninit(&mon->watch);
 	mutex_destroy(&mon->lock);
 }
@@ -690,13 +714,20 @@ int kvmhb_monitors_init(void)
 	kvmhb_wq = alloc_workqueue("kvm_heartbeat", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	if (!kvmhb_wq)
 		return -ENOMEM;
+	ret = kvmhb_reports_init();
+	if (ret)
+		goto destroy_wq;
 	ret = kvmhb_host_init();
-	if (ret) {
-		destroy_workqueue(kvmhb_wq);
-		return ret;
-	}
+	if (ret)
+		goto reports_exit;
 	kvmhb_patrols_init(kvmhb_wq);
 	return 0;
+
+reports_exit:
+	kvmhb_reports_exit();
+destroy_wq:
+	destroy_workqueue(kvmhb_wq);
+	return ret;
 }
 
 /**
@@ -708,5 +739,6 @@ void kvmhb_monitors_exit(void)
 {
 	kvmhb_patrols_exit();
 	kvmhb_host_exit();
+	kvmhb_reports_exit();
 	destroy_workqueue(kvmhb_wq);
 }

@@ -29,6 +29,11 @@ struct kvmhb_patrol;
  * @limit: bounds what a guest can make the host log and announce
  * @outage_limit: the same for outages and panics, which a guest that is late
  *	time and again must not crowd out
+ * @logged: in which window of the log of all guests it logged last, likewise two; of
+ *	report.c
+ * @notify_entry: entry of the list of those whose listeners are still to be notified;
+ *	of report.c
+ * @notify_from_ns: not before then, ns of CLOCK_MONOTONIC; under @lock
  *
  * @lock: serialises whatever changes the state or the configuration, and with
  *	it the order of reports; protects all from here to @patrol_entry
@@ -92,6 +97,9 @@ struct kvmhb_monitor {
 	struct device *dev;
 	struct ratelimit_state limit;
 	struct ratelimit_state outage_limit;
+	unsigned int logged[2];
+	struct list_head notify_entry;
+	u64 notify_from_ns;
 
 	struct mutex lock;	/* of all from here to @patrol_entry */
 	struct kvmhb_verdict verdict;

@@ -13,6 +13,7 @@
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -30,6 +31,8 @@
  * @lock: protects all of it; taken with a monitor's lock held
  * @monitors: their &kvmhb_monitor.patrol_entry
  * @due: those of them that a walk has found due, and not yet looked at
+ * @looking_at: the one that is being looked at without @lock, or NULL; waited for as a
+ *	variable
  * @next_ns: when @timer expires, ns of CLOCK_MONOTONIC; U64_MAX if it does not
  * @timer: queues @work
  * @work: walks through @monitors
@@ -38,6 +41,7 @@ struct kvmhb_patrol {
 	struct mutex lock;	/* of all below */
 	struct list_head monitors;
 	struct list_head due;
+	const struct kvmhb_monitor *looking_at;
 	u64 next_ns;
 	struct hrtimer timer;
 	struct work_struct work;
@@ -90,13 +94,17 @@ static void look_at(struct kvmhb_patrol *patrol, struct kvmhb_monitor *mon)
 		queue_work(patrols_wq, &mon->work);
 		return;
 	}
-	/* While we have its lock it is not detached. */
+	/* While we have its lock it is not detached, and until we say so it is not freed. */
+	WRITE_ONCE(patrol->looking_at, mon);
 	mutex_unlock(&patrol->lock);
 	if (is_silent(mon))
 		queue_work(patrols_wq, &mon->work);
 	else
 		kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
+	/* Pairs with the acquire in kvmhb_patrols_forget(). */
+	smp_store_release(&patrol->looking_at, NULL);
+	wake_up_var(&patrol->looking_at);
 	mutex_lock(&patrol->lock);
 }
 
@@ -175,6 +183,26 @@ void kvmhb_patrol_leave(struct kvmhb_monitor *mon)
 	list_del(&mon->patrol_entry);
 	mutex_unlock(&mon->patrol->lock);
 	mon->patrol = NULL;
+}
+
+static bool is_looking_at(const struct kvmhb_patrol *patrol, const struct kvmhb_monitor *mon)
+{
+	/* Acquire: pairs with the release in look_at(). */
+	return smp_load_acquire(&patrol->looking_at) == mon;
+}
+
+/**
+ * kvmhb_patrols_forget - wait until no patrol touches a monitor any more
+ * @mon: the monitor, on no patrol
+ *
+ * Waits for a look at this monitor at the most, not for those at others. Context: process.
+ */
+void kvmhb_patrols_forget(const struct kvmhb_monitor *mon)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(patrols); i++)
+		wait_var_event(&patrols[i].looking_at, !is_looking_at(&patrols[i], mon));
 }
 
 /**

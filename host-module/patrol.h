@@ -25,6 +25,7 @@ static inline u64 kvmhb_patrol_early_ns(u64 interval_ns)
 
 void kvmhb_patrol_join(struct kvmhb_monitor *mon);
 void kvmhb_patrol_leave(struct kvmhb_monitor *mon);
+void kvmhb_patrols_forget(const struct kvmhb_monitor *mon);
 void kvmhb_patrols_init(struct workqueue_struct *wq);
 void kvmhb_patrols_exit(void);
 

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/bitmap.h>
 #include <linux/device.h>
+#include <linux/jiffies.h>
 #include <linux/kobject.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/math64.h>
+#include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/sysfs.h>
 #include <linux/time64.h>
+#include <linux/wait_bit.h>
+#include <linux/workqueue.h>
 
 #include "monitor.h"
 #include "report.h"
@@ -80,21 +86,56 @@ static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 }
 
 /*
- * What all guests together may make the host log; their uevents have no such limit.
- * Under contention the kernel's ratelimit says no: a lock of our own keeps it from that.
+ * What all guests together may make the host log; their uevents have no such limit. The
+ * first report of a guest in a window is counted apart from those that follow, so that it
+ * takes as many guests, not a few that flap, to hide another's.
  */
 #define ALL_BURST	500
-static DEFINE_RATELIMIT_STATE(all_limit, KVMHB_REPORT_INTERVAL, ALL_BURST);
-static DEFINE_RATELIMIT_STATE(all_outage_limit, KVMHB_REPORT_INTERVAL, ALL_BURST);
-static DEFINE_SPINLOCK(all_lock);
 
-static bool may_log(bool outage)
+/**
+ * struct kvmhb_log_window - some seconds of the log
+ * @nr: its number
+ * @end: when it ends, jiffies
+ * @guests: how many guests have logged in it
+ * @more: how many lines they have logged besides their first
+ * @missed: how many they were not allowed
+ */
+struct kvmhb_log_window {
+	unsigned int nr;
+	unsigned long end;
+	unsigned int guests;
+	unsigned int more;
+	unsigned int missed;
+};
+
+/* Of all else, and of outages; under the lock. */
+static struct kvmhb_log_window windows[2];
+static DEFINE_SPINLOCK(windows_lock);
+
+static bool may_log(struct kvmhb_monitor *mon, bool outage)
 {
+	struct kvmhb_log_window *window = &windows[outage];
+	unsigned int missed = 0;
+	unsigned int *count;
 	bool may;
 
-	spin_lock(&all_lock);
-	may = ___ratelimit(outage ? &all_outage_limit : &all_limit, KBUILD_MODNAME);
-	spin_unlock(&all_lock);
+	spin_lock(&windows_lock);
+	if (!window->nr || time_after(jiffies, window->end)) {
+		missed = window->missed;
+		*window = (struct kvmhb_log_window) {
+			.nr = window->nr + 1 ?: 1,
+			.end = jiffies + KVMHB_REPORT_INTERVAL,
+		};
+	}
+	count = mon->logged[outage] == window->nr ? &window->more : &window->guests;
+	mon->logged[outage] = window->nr;
+	may = *count < ALL_BURST;
+	*count += may;
+	window->missed += !may;
+	spin_unlock(&windows_lock);
+
+	if (missed)
+		pr_warn(KBUILD_MODNAME ": %u callbacks suppressed\n", missed);
 	return may;
 }
 
@@ -128,6 +169,122 @@ static bool is_judgement(enum kvmhb_state state)
 	       state == KVMHB_UNRESPONSIVE || state == KVMHB_PAUSED;
 }
 
+/*
+ * Those who poll are woken for each change, but not more often than this: a guest that
+ * changes its word as fast as it can must not keep them, nor the host, busy. The last
+ * change is never kept back for good.
+ */
+#define NOTIFY_NS	(10 * NSEC_PER_MSEC)
+
+/* Monitors whose listeners are still to be notified, under the lock. */
+static LIST_HEAD(notify_later);
+static DEFINE_SPINLOCK(notify_lock);
+/* The one whose listeners are being notified, or NULL; waited for as a variable. */
+static const struct kvmhb_monitor *notifying;
+
+static void notify(const struct kvmhb_monitor *mon)
+{
+	sysfs_notify(&mon->dev->kobj, "heartbeat", "state");
+	sysfs_notify(&mon->dev->kobj, "heartbeat", "cause");
+}
+
+static void notify_work(struct work_struct *work)
+{
+	struct kvmhb_monitor *mon;
+	LIST_HEAD(now);
+
+	/* Those that come in meanwhile have their own time. */
+	spin_lock(&notify_lock);
+	list_splice_init(&notify_later, &now);
+	spin_unlock(&notify_lock);
+
+	for (;;) {
+		spin_lock(&notify_lock);
+		mon = list_first_entry_or_null(&now, struct kvmhb_monitor, notify_entry);
+		if (mon) {
+			list_del_init(&mon->notify_entry);
+			WRITE_ONCE(notifying, mon);
+		}
+		spin_unlock(&notify_lock);
+		if (!mon)
+			break;
+		notify(mon);
+		/* Pairs with the acquire in kvmhb_report_flush(). */
+		smp_store_release(&notifying, NULL);
+		wake_up_var(&notifying);
+	}
+}
+
+static DECLARE_DELAYED_WORK(notify_dwork, notify_work);
+static struct workqueue_struct *notify_wq;
+
+static void notify_listeners(struct kvmhb_monitor *mon)
+{
+	u64 now_ns = ktime_get_ns();
+	bool pending;
+
+	lockdep_assert_held(&mon->lock);
+
+	spin_lock(&notify_lock);
+	pending = !list_empty(&mon->notify_entry);
+	if (!pending && now_ns < mon->notify_from_ns)
+		list_add_tail(&mon->notify_entry, &notify_later);
+	spin_unlock(&notify_lock);
+	if (pending)
+		return;
+
+	if (now_ns >= mon->notify_from_ns) {
+		mon->notify_from_ns = now_ns + NOTIFY_NS;
+		notify(mon);
+		return;
+	}
+	/* The one that is to come takes its place. */
+	mon->notify_from_ns += NOTIFY_NS;
+	queue_delayed_work(notify_wq, &notify_dwork, nsecs_to_jiffies(NOTIFY_NS) + 1);
+}
+
+/**
+ * kvmhb_report_flush - notify those who still wait for it
+ * @mon: the monitor, of which no further change will be reported
+ *
+ * Context: process.
+ */
+void kvmhb_report_flush(struct kvmhb_monitor *mon)
+{
+	bool pending;
+
+	spin_lock(&notify_lock);
+	pending = !list_empty(&mon->notify_entry);
+	list_del_init(&mon->notify_entry);
+	spin_unlock(&notify_lock);
+	if (pending)
+		notify(mon);
+	/* Acquire: pairs with the release in notify_work(). */
+	wait_var_event(&notifying, smp_load_acquire(&notifying) != mon);
+}
+
+/**
+ * kvmhb_reports_init - prepare to report
+ *
+ * Return: 0 or -ENOMEM. Context: process.
+ */
+int kvmhb_reports_init(void)
+{
+	notify_wq = alloc_workqueue("kvm_heartbeat_notify", WQ_UNBOUND, 1);
+	return notify_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * kvmhb_reports_exit - undo kvmhb_reports_init()
+ *
+ * No monitor is left. Context: process.
+ */
+void kvmhb_reports_exit(void)
+{
+	cancel_delayed_work_sync(&notify_dwork);
+	destroy_workqueue(notify_wq);
+}
+
 /**
  * kvmhb_report_state - report a change of state, cause or stale CPUs everywhere
  * @mon: the monitor, with the new state in it
@@ -151,13 +308,12 @@ void kvmhb_report_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 		trace_vcpus(mon);
 	trace_state(mon->dev, old, &mon->verdict, last_beat_ns,
 		    is_judgement(mon->verdict.state) ? mon->judged_run_ns : 0);
-	sysfs_notify(&mon->dev->kobj, "heartbeat", "state");
-	sysfs_notify(&mon->dev->kobj, "heartbeat", "cause");
+	notify_listeners(mon);
 
 	/* Says itself, under the monitor's name, how many it kept back. */
 	if (!___ratelimit(outage ? &mon->outage_limit : &mon->limit, dev_name(mon->dev)))
 		return;
-	if (may_log(outage))
+	if (may_log(mon, outage))
 		log_state(mon, old, last_beat_ns, gone_ns);
 	announce_state(mon, old);
 }

@@ -17,6 +17,9 @@ struct kvmhb_monitor;
 #define KVMHB_REPORT_INTERVAL	(10 * HZ)
 #define KVMHB_REPORT_BURST	20
 
+int kvmhb_reports_init(void);
+void kvmhb_reports_exit(void);
+void kvmhb_report_flush(struct kvmhb_monitor *mon);
 void kvmhb_report_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 			u64 last_beat_ns, u64 gone_ns);
 

@@ -1192,6 +1192,50 @@ TEST_F(hb, lifecycle_storm)
 	close(log);
 }
 
+/* How often whoever polls the state is woken until the guest has shut down, or -1. */
+static void *listen_until_shutdown(void *arg)
+{
+	struct monitor *m = arg;
+	struct pollfd pfd = { .events = POLLPRI };
+	long wakes = 0;
+	char state[32];
+
+	/* The texts of files are in static memory: read them by ourselves. */
+	pfd.fd = open(attr_path(m, "cause"), O_RDONLY);
+	for (;;) {
+		ssize_t len = pread(pfd.fd, state, sizeof(state), 0);
+
+		if (len > 0 && !strncmp(state, "shutdown\n", len))
+			break;
+		if (len <= 0 || poll(&pfd, 1, PATIENCE_MS) != 1) {
+			wakes = -1;
+			break;
+		}
+		wakes++;
+	}
+	close(pfd.fd);
+	return (void *)wakes;
+}
+
+/* Those who poll are woken at most once in 10 ms, and are told of the last change. */
+TEST_F(hb, listeners_are_not_kept_busy)
+{
+	double begin = now_s();
+	pthread_t thread;
+	void *wakes;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, listen_until_shutdown, &self->m));
+	for (i = 0; i < 20000; i++) {
+		say(&self->m, KVM_HEARTBEAT_UNLOAD);
+		say(&self->m, KVM_HEARTBEAT_ARM);
+	}
+	say(&self->m, KVM_HEARTBEAT_SHUTDOWN);
+	ASSERT_EQ(0, pthread_join(thread, &wakes));
+	EXPECT_LE(0, (long)wakes);
+	EXPECT_GE((now_s() - begin) * 100 + 3, (long)wakes);
+}
+
 TEST_F(hb, uevents)
 {
 	int fd = uevent_socket();
@@ -1378,6 +1422,31 @@ TEST(all_together_log_no_flood)
 	EXPECT_GE(lines, 900);
 	close(log);
 	for (i = 0; i < MONITORS; i++) {
+		monitor_close(&m[i]);
+		EXPECT_EQ(0, monitor_remove(&m[i]));
+	}
+}
+
+/* Guests that panic time and again use up their own share of the log, not another's. */
+TEST(those_who_flap_hide_nobody)
+{
+	enum { MONITORS = 60, PANICS = 20 };
+	struct monitor m[MONITORS + 1];
+	int log = log_open();
+	int i, panic;
+
+	for (i = 0; i <= MONITORS; i++) {
+		ASSERT_EQ(0, monitor_create(&m[i], i));
+		ASSERT_EQ(0, monitor_open(&m[i]));
+		for (panic = 0; panic < (i < MONITORS ? PANICS : 1); panic++) {
+			say(&m[i], KVM_HEARTBEAT_ARM);
+			say(&m[i], KVM_HEARTBEAT_PANIC);
+		}
+	}
+	/* They have many lines, and the last of them has its one. */
+	EXPECT_EQ(1, log_lines(log, m[MONITORS].uuid) >= 1);
+	close(log);
+	for (i = 0; i <= MONITORS; i++) {
 		monitor_close(&m[i]);
 		EXPECT_EQ(0, monitor_remove(&m[i]));
 	}
