@@ -67,8 +67,9 @@ static int kvmhb_map_pulse(struct kvmhb *hb, struct pci_dev *pdev)
 				     dev_name(hb->dev)))
 		return -EBUSY;
 
-	/* Memory of the host, without side effects. */
-	hb->pulse = devm_memremap(hb->dev, res->start, size, MEMREMAP_WB);
+	/* Memory of the host, without side effects; never encrypted. */
+	hb->pulse = devm_memremap(hb->dev, res->start, size,
+				  MEMREMAP_WB | MEMREMAP_DEC);
 	if (IS_ERR(hb->pulse))
 		return PTR_ERR(hb->pulse);
 
