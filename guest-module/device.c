@@ -186,6 +186,36 @@ static int kvmhb_resume(struct device *dev)
 /* Hibernation too: an image is written by a guest that is armed again. */
 static DEFINE_SIMPLE_DEV_PM_OPS(kvmhb_pm_ops, kvmhb_suspend, kvmhb_resume);
 
+/*
+ * Somebody resets the device, or all behind its bridge, and it forgets that it
+ * was armed. That is a pause like suspend; within one it is none of our affair.
+ */
+static void kvmhb_reset_prepare(struct pci_dev *pdev)
+{
+	struct kvmhb *hb = pci_get_drvdata(pdev);
+
+	device_lock_assert(hb->dev);
+
+	hb->rearm = hb->running;
+	if (hb->rearm)
+		kvmhb_disarm(hb, KVM_HEARTBEAT_SUSPEND);
+}
+
+static void kvmhb_reset_done(struct pci_dev *pdev)
+{
+	struct kvmhb *hb = pci_get_drvdata(pdev);
+
+	device_lock_assert(hb->dev);
+
+	if (hb->rearm)
+		kvmhb_arm(hb);
+}
+
+static const struct pci_error_handlers kvmhb_err_handlers = {
+	.reset_prepare = kvmhb_reset_prepare,
+	.reset_done = kvmhb_reset_done,
+};
+
 static const struct pci_device_id kvmhb_ids[] = {
 	{ PCI_DEVICE(KVM_HEARTBEAT_PCI_VENDOR, KVM_HEARTBEAT_PCI_DEVICE) },
 	{ }
@@ -196,6 +226,7 @@ static struct pci_driver kvmhb_driver = {
 	.name = "kvm_heartbeat_guest",
 	.id_table = kvmhb_ids,
 	.probe = kvmhb_probe,
+	.err_handler = &kvmhb_err_handlers,
 	.driver.pm = pm_sleep_ptr(&kvmhb_pm_ops),
 };
 

@@ -51,9 +51,12 @@ struct kvmhb_config {
  * @cpus: timer and private state of every possible CPU
  * @hotplug: our place among the instances of the CPU hotplug state
  * @lock: serialises start, stop and retuning of the timers
- * @running: timers are started on every online CPU; written with both @lock
- *	and cpus_read_lock() held, so that either of them suffices to read it;
+ * @running: timers are started on every online CPU; written with @lock,
+ *	cpus_read_lock() and the device's lock held, so that each of them
+ *	suffices to read it;
  *	read by whoever starts a timer with kvmhb_cpu::start_lock held
+ * @rearm: the device is to be armed when its reset is over; guarded
+ *	by the device's lock
  * @line: bit 0 is the line, see kvmhb_line_take()
  * @config: the configuration by which the VM beats; guarded by the line, read
  *	without it by ticks
@@ -85,6 +88,7 @@ struct kvmhb {
 	u64 due_ns;
 	u64 beat_ns;
 
+	bool rearm;
 	u32 user_timeout_ms;
 	unsigned int pings;
 	unsigned int pings_seen;

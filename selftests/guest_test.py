@@ -63,9 +63,9 @@ class Run:
         self.guest = None
 
     def start(self, **options):
-        defaults = {"append": "panic=0",
+        defaults = {"append": "panic=0", "devices": [self.monitor.device],
                     "files": {"/bin/poke": f"{TOP}/build/bin/poke"} | dynamic("/usr/bin/wdctl")}
-        self.guest = Guest(cpus=2, devices=[self.monitor.device], **(defaults | self.options | options))
+        self.guest = Guest(cpus=2, **(defaults | self.options | options))
         self.wait_boot()
 
     def wait_boot(self):
@@ -380,6 +380,29 @@ def test_reset(run):
     expect(run.monitor.history(since), ["waiting", "alive"])
 
 
+def test_device_reset(run):
+    """A reset of the device alone, by its driver's own kernel, is a pause: the guest is alive again after it"""
+    other = Run(kernel=run.options["kernel"], machine="q35")
+    # Only a bus of its own can be reset: the device itself knows no reset that a guest could ask for.
+    other.start(devices=["pcie-root-port,id=root,chassis=1", f"{other.monitor.device},bus=root"])
+    guest, monitor = other.guest, other.monitor
+    with guest:
+        other.load()
+        for _ in range(2):
+            since = monitor.mark()
+            guest.run(f"echo 1 > $(echo {DRIVER}/0*)/reset")
+            monitor.wait_state("alive", since)
+            monitor.wait_beats(2)
+            expect(monitor.history(since), ["stopped:suspend", "waiting", "alive"])
+        # Retuning is heard of, and a freeze is seen.
+        retune(other, SEC)
+        guest.run(f"insmod {FAULT_KO}")
+        freeze(other, 5000)
+        other.no_trouble()
+    monitor.wait_state("detached", since)
+    monitor.remove()
+
+
 def test_kexec(run):
     """kexec is a reboot that says goodbye; the next kernel takes over"""
     run.no_trouble()
@@ -513,8 +536,8 @@ def test_nothing_is_left(run):
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
        "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "systemd", "cpu_hotplug", "unload",
-       "hostile_guest", "reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic", "power_off", "suspend", "kill",
-       "nothing_is_left"]
+       "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic", "power_off",
+       "suspend", "kill", "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
          "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off",
          "nothing_is_left"]
