@@ -121,8 +121,11 @@ static void kvmhb_user_publish(struct kvmhb *hb)
 	WRITE_ONCE(hb->pulse->user_timeout_ms, cpu_to_le32(timeout_ms));
 }
 
-/* Called with the line held, from hard interrupt context. */
-static void kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
+/*
+ * Called with the line held, from hard interrupt context. Returns whether the
+ * doorbell was rung.
+ */
+static bool kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
 {
 	if (!kvmhb_config_read(hb, &hb->config) && now_ns < hb->due_ns)
 		return;
@@ -154,10 +157,11 @@ static void kvmhb_pulse(struct kvmhb_cpu *cpu, u64 now_ns)
 {
 	u64 passed_ns = min(now_ns - cpu->tick_ns, cpu->config.interval_ns);
 
+	return true;
 	cpu->pulses++;
 	cpu->tick_ns = now_ns;
 	if (!cpu->slot)
-		return;
+		return false;
 
 	kvmhb_sched_tick(&cpu->sched, passed_ns);
 	WRITE_ONCE(cpu->slot->sched_age_ms, kvmhb_age_ms(cpu->sched.age_ns));
@@ -180,7 +184,8 @@ static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 
 	kvmhb_config_read(hb, &cpu->config);
 	if (kvmhb_may_be_due(hb, cpu, now_ns) && kvmhb_line_take(hb)) {
-		kvmhb_ring_if_due(hb, now_ns);
+		if (kvmhb_ring_if_due(hb, now_ns))
+			rang_ns = ktime_get_ns();
 		cpu->config = hb->config;
 		kvmhb_line_release(hb);
 	}
@@ -188,11 +193,20 @@ static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 	/*
 	 * Go on from the time by which we judged, not from the time it is now:
 	 * a beat that fell due in between, and that others left to us because
-	 * we had the line, is then rung at once.
+	 * we had the line, is then rung soon. But not at once: if a doorbell
+	 * takes an interval, this CPU would do nothing else. As much time as it
+	 * took, at most a quarter of an interval, is the CPU's own. So early
+	 * the beat is not late.
 	 */
-	hrtimer_set_expires(timer, ns_to_ktime(kvmhb_next_boundary(now_ns,
-								   &cpu->config)));
+	next_ns = kvmhb_next_boundary(now_ns, &cpu->config);
+	if (rang_ns)
+		next_ns = max(next_ns, rang_ns +
+				       min(rang_ns - now_ns,
+					   cpu->config.interval_ns >> 2));
+	hrtimer_set_expires(timer, ns_to_ktime(next_ns));
 	return HRTIMER_RESTART;
+	u64 rang_ns = 0;
+	u64 next_ns;
 }
 
 /*
