@@ -93,6 +93,22 @@ static __le32 kvmhb_age_ms(u64 age_ns)
 	return cpu_to_le32(min_t(u64, div_u64(age_ns, NSEC_PER_MSEC), U32_MAX));
 }
 
+/**
+ * kvmhb_user_freeze() - the kernel is about to freeze userspace, or has thawed it
+ * @hb: the device
+ * @frozen: which of them
+ *
+ * A silence that the kernel has ordered is not held against userspace, nor is
+ * the rest of an interval in which that ended.
+ *
+ * Context: Process context. The caller serialises.
+ */
+void kvmhb_user_freeze(struct kvmhb *hb, bool frozen)
+{
+	if ((hb->user_freezes & 1) != frozen)
+		WRITE_ONCE(hb->user_freezes, hb->user_freezes + 1);
+}
+
 /*
  * Say how userspace is. Called with the line held, so time is read anew: by the
  * time at which the tick began, a beat may be earlier than the one before it.
@@ -104,12 +120,14 @@ static void kvmhb_user_publish(struct kvmhb *hb)
 	/* Acquire: pairs with the release in kvmhb_watchdog_start(). */
 	u32 timeout_ms = smp_load_acquire(&hb->user_timeout_ms);
 	unsigned int pings = READ_ONCE(hb->pings);
+	unsigned int freezes = READ_ONCE(hb->user_freezes);
 
-	if (timeout_ms && pings == hb->pings_seen)
-		hb->user_age_ns += passed_ns;
-	else
+	if (!timeout_ms || pings != hb->pings_seen)
 		hb->user_age_ns = 0;
+	else if (!(freezes & 1) && freezes == hb->user_freezes_seen)
+		hb->user_age_ns += passed_ns;
 	hb->pings_seen = pings;
+	hb->user_freezes_seen = freezes;
 	hb->beat_ns = now_ns;
 
 	WRITE_ONCE(hb->pulse->user_age_ms, kvmhb_age_ms(hb->user_age_ns));
@@ -128,7 +146,7 @@ static void kvmhb_user_publish(struct kvmhb *hb)
 static bool kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
 {
 	if (!kvmhb_config_read(hb, &hb->config) && now_ns < hb->due_ns)
-		return;
+		return false;
 
 	WRITE_ONCE(hb->due_ns, kvmhb_next_boundary(now_ns, &hb->config));
 	kvmhb_ack(hb);
@@ -139,6 +157,7 @@ static bool kvmhb_ring_if_due(struct kvmhb *hb, u64 now_ns)
 	 * doorbell; pairs with the exit, by which the host learns of both.
 	 */
 	writel(smp_processor_id(), hb->regs + KVM_HEARTBEAT_REG_DOORBELL);
+	return true;
 }
 
 /*
@@ -157,11 +176,10 @@ static void kvmhb_pulse(struct kvmhb_cpu *cpu, u64 now_ns)
 {
 	u64 passed_ns = min(now_ns - cpu->tick_ns, cpu->config.interval_ns);
 
-	return true;
 	cpu->pulses++;
 	cpu->tick_ns = now_ns;
 	if (!cpu->slot)
-		return false;
+		return;
 
 	kvmhb_sched_tick(&cpu->sched, passed_ns);
 	WRITE_ONCE(cpu->slot->sched_age_ms, kvmhb_age_ms(cpu->sched.age_ns));
@@ -179,6 +197,8 @@ static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 	struct kvmhb_cpu *cpu = container_of(timer, struct kvmhb_cpu, timer);
 	struct kvmhb *hb = cpu->hb;
 	u64 now_ns = ktime_get_ns();
+	u64 rang_ns = 0;
+	u64 next_ns;
 
 	kvmhb_pulse(cpu, now_ns);
 
@@ -205,8 +225,6 @@ static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 					   cpu->config.interval_ns >> 2));
 	hrtimer_set_expires(timer, ns_to_ktime(next_ns));
 	return HRTIMER_RESTART;
-	u64 rang_ns = 0;
-	u64 next_ns;
 }
 
 /*

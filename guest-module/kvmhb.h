@@ -68,7 +68,13 @@ struct kvmhb_config {
  * @pings_seen: @pings as of the last beat; guarded by the line
  * @user_age_ns: time since @pings changed, as the beats count it; guarded by
  *	the line
+ * @user_freezes: odd while the kernel has userspace frozen; written by the PM
+ *	notifier
+ * @user_freezes_seen: @user_freezes as of the last beat; guarded by the line
+ * @hibernating: a power-off now is the end of a hibernation; written by the PM
+ *	notifier, and read while hibernation calls the reboot notifiers
  * @panic_nb: our entry in the panic notifiers
+ * @pm_nb: our entry in the notifiers of suspend and hibernation
  * @reboot_nb: our entry in the reboot notifiers
  */
 struct kvmhb {
@@ -82,19 +88,23 @@ struct kvmhb {
 	struct hlist_node hotplug;
 	struct mutex lock;	/* see above */
 	bool running;
+	bool rearm;
 
 	unsigned long line;
 	struct kvmhb_config config;
 	u64 due_ns;
 	u64 beat_ns;
 
-	bool rearm;
 	u32 user_timeout_ms;
 	unsigned int pings;
 	unsigned int pings_seen;
 	u64 user_age_ns;
+	unsigned int user_freezes;
+	unsigned int user_freezes_seen;
 
+	bool hibernating;
 	struct notifier_block panic_nb;
+	struct notifier_block pm_nb;
 	struct notifier_block reboot_nb;
 };
 
@@ -208,6 +218,7 @@ void kvmhb_beats_reset(struct kvmhb *hb);
 void kvmhb_beats_start(struct kvmhb *hb);
 void kvmhb_beats_stop(struct kvmhb *hb);
 void kvmhb_beats_retune(struct kvmhb *hb);
+void kvmhb_user_freeze(struct kvmhb *hb, bool frozen);
 int kvmhb_beats_register(void);
 void kvmhb_beats_unregister(void);
 

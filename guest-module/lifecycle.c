@@ -13,6 +13,7 @@
 #include <linux/limits.h>
 #include <linux/panic_notifier.h>
 #include <linux/reboot.h>
+#include <linux/suspend.h>
 
 #include "kvmhb.h"
 
@@ -73,7 +74,15 @@ static int kvmhb_reboot(struct notifier_block *nb, unsigned long action,
 			void *data)
 {
 	struct kvmhb *hb = container_of(nb, struct kvmhb, reboot_nb);
+	enum kvm_heartbeat_lifecycle word;
 	bool ours;
+
+	if (action == SYS_RESTART)
+		word = KVM_HEARTBEAT_REBOOT;
+	else if (hb->hibernating)	/* power-off: its image is to wake up again */
+		word = KVM_HEARTBEAT_SUSPEND;
+	else
+		word = KVM_HEARTBEAT_SHUTDOWN;
 
 	/*
 	 * A beat that is under way lands first. The wait is bounded: a CPU
@@ -81,9 +90,38 @@ static int kvmhb_reboot(struct notifier_block *nb, unsigned long action,
 	 */
 	read_poll_timeout(kvmhb_line_take, ours, ours, KVMHB_LINE_POLL_US,
 			  KVMHB_LINE_TIMEOUT_US, false, hb);
-	kvmhb_say(hb, action == SYS_RESTART ? KVM_HEARTBEAT_REBOOT :
-					      KVM_HEARTBEAT_SHUTDOWN);
+	kvmhb_say(hb, word);
 	return NOTIFY_DONE;
+}
+
+/* The kernel's own order, before it freezes userspace, and after it has thawed it. */
+static int kvmhb_pm(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct kvmhb *hb = container_of(nb, struct kvmhb, pm_nb);
+
+	switch (action) {
+	case PM_HIBERNATION_PREPARE:
+		hb->hibernating = true;
+		fallthrough;
+	case PM_SUSPEND_PREPARE:
+	case PM_RESTORE_PREPARE:
+		kvmhb_user_freeze(hb, true);
+		break;
+	case PM_POST_HIBERNATION:
+	case PM_POST_SUSPEND:
+	case PM_POST_RESTORE:
+		kvmhb_user_freeze(hb, false);
+		hb->hibernating = false;
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static void kvmhb_pm_unregister(void *data)
+{
+	struct kvmhb *hb = data;
+
+	unregister_pm_notifier(&hb->pm_nb);
 }
 
 static int kvmhb_panic(struct notifier_block *nb, unsigned long action,
@@ -129,6 +167,14 @@ int kvmhb_lifecycle_init(struct kvmhb *hb)
 
 	hb->reboot_nb.notifier_call = kvmhb_reboot;
 	ret = devm_register_reboot_notifier(hb->dev, &hb->reboot_nb);
+	if (ret)
+		return ret;
+
+	hb->pm_nb.notifier_call = kvmhb_pm;
+	ret = register_pm_notifier(&hb->pm_nb);
+	if (ret)
+		return ret;
+	ret = devm_add_action_or_reset(hb->dev, kvmhb_pm_unregister, hb);
 	if (ret)
 		return ret;
 

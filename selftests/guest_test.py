@@ -516,6 +516,38 @@ def test_suspend(run):
     run.monitor.wait_beats(2)
 
 
+def test_hibernate(run):
+    """Userspace that the kernel freezes is not judged; the power-off of a hibernation is no shutdown"""
+    other = Run(kernel=run.options["kernel"])
+    other.start()
+    guest, monitor = other.guest, other.monitor
+    with guest:
+        other.load()
+        monitor.set("interval_ns", SEC)
+        # A CPU waits in the kernel and schedules nothing meanwhile.
+        monitor.set("timeout_ns", 60 * SEC)
+        guest.run("watchdog -T 4 -t 1 /dev/watchdog0")
+        monitor.wait_beats(2)
+        since = monitor.mark()
+        guest.run("echo 10 > /sys/module/suspend/parameters/pm_test_delay && echo freezer > /sys/power/pm_test")
+        guest.run("echo mem > /sys/power/state")
+        monitor.wait_beats(2)
+        expect(monitor.history(since), [], "while userspace was frozen")
+        # It is judged again from then on.
+        guest.run("killall -STOP watchdog")
+        monitor.wait_state("degraded", since, cause="userspace")
+        guest.run("killall watchdog; killall -CONT watchdog")
+        monitor.wait_state("alive", since)
+
+        # How hibernation ends that a program drives: whoever has this file open is about to write an image.
+        since = monitor.mark()
+        guest.send("exec 4</dev/snapshot && poweroff -f")
+        expect(guest.wait_exit(), 0, "QEMU's status")
+        monitor.wait_event("detach", since)
+        expect(monitor.history(since), ["stopped:suspend", "detached:suspend"])
+    monitor.remove()
+
+
 def test_kill(run):
     """QEMU killed: vmm-gone"""
     since = run.monitor.mark()
@@ -537,7 +569,7 @@ def test_nothing_is_left(run):
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
        "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "systemd", "cpu_hotplug", "unload",
        "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic", "power_off",
-       "suspend", "kill", "nothing_is_left"]
+       "suspend", "hibernate", "kill", "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
          "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off",
          "nothing_is_left"]
