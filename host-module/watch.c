@@ -13,6 +13,9 @@
 #include "verdict.h"
 #include "watch.h"
 
+/* A busy CPU lets a task of ordinary policy wait for longer than a short timeout. */
+#define KVMHB_SCHED_AGE_MIN_NS	(2 * (u64)NSEC_PER_SEC)
+
 /**
  * kvmhb_watch_uninit - forget all that was seen of a guest
  * @watch: what to forget; may be used again
@@ -105,7 +108,8 @@ static bool look_at_slots(struct kvmhb_watch *watch, struct kvm *kvm,
 		/* What the guest counts includes time that it had only in part. */
 		slot->sched_run_ns = seen.online && seen.sched_age_ns ?
 				     slot->sched_run_ns + run_ns : 0;
-		slot->locked = min(seen.sched_age_ns, slot->sched_run_ns) >= timeout_ns;
+		slot->locked = min(seen.sched_age_ns, slot->sched_run_ns) >=
+			       max(timeout_ns, KVMHB_SCHED_AGE_MIN_NS);
 		watch->partial |= slot->still;
 		watch->softlockup |= slot->locked;
 		if (seen.online && !slot->still)

@@ -173,7 +173,8 @@ def retuned_with_dead_cpu(stage, since):
 @scenario("degraded:softlockup", "alive")
 def scheduler_dead(stage, since):
     """A real-time task on every CPU, interrupts live"""
-    hog = stage.guest.send(f"hog {stage.timeouts(4) // 1000 + 3}")
+    # However short the timeout: an age below 2 s says nothing.
+    hog = stage.guest.send(f"hog {stage.timeouts(4) // 1000 + 5}")
     stage.monitor.wait_state("degraded", since, cause="softlockup")
     hog.wait()
 
@@ -480,6 +481,13 @@ def guest_cpu_offline(stage, since):
     stage.guest.run("echo 0 > /sys/devices/system/cpu/cpu1/online")
     stage.wait(stage.timeouts(3))
     stage.guest.run("echo 1 > /sys/devices/system/cpu/cpu1/online")
+
+
+@scenario()
+def scheduler_busy(stage, since):
+    """A real-time task on every CPU, for less time than an age must have to say anything"""
+    stage.guest.run("hog 1")
+    stage.wait(max(stage.timeouts(2), 1000))
 
 
 @scenario()

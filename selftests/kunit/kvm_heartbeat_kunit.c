@@ -1473,6 +1473,18 @@ static void watch_layers(struct kunit *test)
 	look_at_living(w, HOUR);
 	KUNIT_EXPECT_TRUE(test, watch->softlockup);
 
+	/* Below two seconds it says nothing, however short the timeout is. */
+	w->timing = (struct kvmhb_timing) { 10 * MS, 20 * MS };
+	w->slots[2].sched_age_ms = 0;
+	look_at_living(w, 20 * MS);
+	w->slots[2].sched_age_ms = cpu_to_le32(1999);
+	look_at_living(w, HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	w->slots[2].sched_age_ms = cpu_to_le32(2000);
+	look_at_living(w, 20 * MS);
+	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+	w->timing = (struct kvmhb_timing) { HOUR, 4 * HOUR };
+
 	/* A page full of nonsense: every CPU is there, and each has an old scheduler. */
 	memset(w->pulse.header, 0xff, w->pulse.size);
 	look_at_living(w, 0);
