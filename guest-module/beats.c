@@ -2,10 +2,10 @@
 /*
  * kvm-heartbeat guest: the beats
  *
- * Every online CPU has a pinned timer. Each tick counts a pulse in the CPU's
- * own slot, and the first CPU that finds the VM's beat due rings the doorbell
- * for all: one exit an interval, whatever the number of CPUs, for as long as
- * any CPU lives.
+ * Every online CPU that is chosen to has a pinned timer. Each tick counts a
+ * pulse in the CPU's own slot, and the first CPU that finds the VM's beat due
+ * rings the doorbell for all: one exit an interval, whatever the number of CPUs,
+ * for as long as any of them lives.
  *
  * Expiries are multiples of the interval, so all CPUs tick together and the
  * beats keep their rhythm, no matter which CPU rings.
@@ -22,17 +22,23 @@
 #include <asm/barrier.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/hrtimer.h>
 #include <linux/io.h>
 #include <linux/ktime.h>
 #include <linux/limits.h>
+#include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/isolation.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/time64.h>
@@ -50,6 +56,8 @@
  *	was taken when we looked.
  * @tick_ns: when @timer last ticked, CLOCK_MONOTONIC
  * @sched: the CPU's scheduler, if there is a @slot to tell of it
+ * @on: the CPU is to pulse: @timer may be started; cleared with @start_lock
+ *	held, otherwise guarded as kvmhb::running is
  * @start_csd: asks the CPU to start @timer
  * @start_asked: @start_csd is under way; who finds it set need not ask
  * @start_lock: held while @timer is started, and to stop that for good
@@ -66,12 +74,17 @@ struct kvmhb_cpu {
 	u64 tick_ns;
 	struct kvmhb_sched sched;
 
+	bool on;
 	call_single_data_t start_csd;
 	unsigned long start_asked;
 	raw_spinlock_t start_lock;	/* see above */
 };
 
 static enum cpuhp_state kvmhb_hotplug_state;
+
+static DEFINE_MUTEX(kvmhb_cpus_lock);	/* guards these two */
+static LIST_HEAD(kvmhb_devices);
+static struct cpumask kvmhb_cpus_chosen;
 
 /* The first multiple of the interval that is still ahead. */
 static u64 kvmhb_next_boundary(u64 now_ns, const struct kvmhb_config *config)
@@ -236,7 +249,7 @@ static void kvmhb_cpu_start(struct kvmhb_cpu *cpu)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&cpu->start_lock, flags);
-	if (READ_ONCE(cpu->hb->running)) {
+	if (READ_ONCE(cpu->on)) {
 		if (cpu->slot)
 			WRITE_ONCE(cpu->slot->flags,
 				   cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE));
@@ -279,6 +292,7 @@ static void kvmhb_cpu_stop(struct kvmhb_cpu *cpu)
 	 * that it must not.
 	 */
 	raw_spin_lock_irqsave(&cpu->start_lock, flags);
+	WRITE_ONCE(cpu->on, false);
 	if (cpu->slot)
 		WRITE_ONCE(cpu->slot->flags, 0);
 	raw_spin_unlock_irqrestore(&cpu->start_lock, flags);
@@ -290,11 +304,42 @@ static void kvmhb_cpu_stop(struct kvmhb_cpu *cpu)
 		WRITE_ONCE(cpu->slot->sched_age_ms, 0);
 }
 
+/*
+ * Start and stop timers, so that those CPUs pulse which are to. If none of the
+ * chosen is online all do: a guest that does not beat looks dead.
+ *
+ * Called with cpus_read_lock() and kvmhb::lock held, or by CPU hotplug, which
+ * excludes who has these.
+ */
+static void kvmhb_choose(struct kvmhb *hb)
+{
+	bool all = !cpumask_intersects(&hb->chosen, &hb->online);
+	unsigned int nr;
+
+	for_each_cpu(nr, &hb->online) {
+		struct kvmhb_cpu *cpu = per_cpu_ptr(hb->cpus, nr);
+		bool on = hb->running &&
+			  (all || cpumask_test_cpu(nr, &hb->chosen));
+
+		if (on == cpu->on)
+			continue;
+		if (!on) {
+			kvmhb_cpu_stop(cpu);
+			continue;
+		}
+		if (cpu->slot)
+			kvmhb_sched_provide(nr);
+		WRITE_ONCE(cpu->on, true);
+		kvmhb_cpu_ask_to_start(cpu, nr);
+	}
+}
+
 static int kvmhb_cpu_online(unsigned int nr, struct hlist_node *node)
 {
 	struct kvmhb *hb = hlist_entry(node, struct kvmhb, hotplug);
 
-	kvmhb_cpu_start(per_cpu_ptr(hb->cpus, nr));
+	cpumask_set_cpu(nr, &hb->online);
+	kvmhb_choose(hb);
 	return 0;
 }
 
@@ -303,8 +348,75 @@ static int kvmhb_cpu_offline(unsigned int nr, struct hlist_node *node)
 	struct kvmhb *hb = hlist_entry(node, struct kvmhb, hotplug);
 
 	kvmhb_cpu_stop(per_cpu_ptr(hb->cpus, nr));
+	cpumask_clear_cpu(nr, &hb->online);
+	kvmhb_choose(hb);
 	return 0;
 }
+
+/*
+ * Those that the kernel leaves to its own work, as its own watchdog does. A
+ * load that shall have a CPU for itself gets it.
+ */
+static void kvmhb_cpus_default(struct cpumask *mask)
+{
+	/* CPUs can be isolated at run time, in newer kernels. */
+	rcu_read_lock();
+	if (!cpumask_and(mask, housekeeping_cpumask(HK_TYPE_TIMER),
+			 housekeeping_cpumask(HK_TYPE_DOMAIN)))
+		cpumask_copy(mask, housekeeping_cpumask(HK_TYPE_TIMER));
+	rcu_read_unlock();
+}
+
+static int kvmhb_cpus_set(const char *val, const struct kernel_param *kp)
+{
+	cpumask_var_t mask;
+	struct kvmhb *hb;
+	int ret;
+
+	if (!alloc_cpumask_var(&mask, GFP_KERNEL))
+		return -ENOMEM;
+
+	ret = cpulist_parse(val, mask);
+	if (!ret && cpumask_empty(mask))
+		kvmhb_cpus_default(mask);
+	if (!ret && !cpumask_intersects(mask, cpu_possible_mask))
+		ret = -EINVAL;
+	if (ret)
+		goto out;
+
+	mutex_lock(&kvmhb_cpus_lock);
+	cpumask_copy(&kvmhb_cpus_chosen, mask);
+	list_for_each_entry(hb, &kvmhb_devices, others) {
+		cpus_read_lock();
+		mutex_lock(&hb->lock);
+		cpumask_copy(&hb->chosen, mask);
+		kvmhb_choose(hb);
+		mutex_unlock(&hb->lock);
+		cpus_read_unlock();
+	}
+	mutex_unlock(&kvmhb_cpus_lock);
+out:
+	free_cpumask_var(mask);
+	return ret;
+}
+
+static int kvmhb_cpus_get(char *buf, const struct kernel_param *kp)
+{
+	int len;
+
+	mutex_lock(&kvmhb_cpus_lock);
+	len = scnprintf(buf, PAGE_SIZE, "%*pbl\n",
+			cpumask_pr_args(&kvmhb_cpus_chosen));
+	mutex_unlock(&kvmhb_cpus_lock);
+	return len;
+}
+
+static const struct kernel_param_ops kvmhb_cpus_ops = {
+	.set = kvmhb_cpus_set,
+	.get = kvmhb_cpus_get,
+};
+module_param_cb(cpus, &kvmhb_cpus_ops, NULL, 0644);
+MODULE_PARM_DESC(cpus, "CPUs that pulse, a list (default, and if empty: housekeeping CPUs)");
 
 /**
  * kvmhb_beats_reset() - begin a new incarnation
@@ -341,18 +453,8 @@ void kvmhb_beats_reset(struct kvmhb *hb)
 		per_cpu_ptr(hb->cpus, nr)->config = hb->config;
 }
 
-static void kvmhb_ask_all_to_start(struct kvmhb *hb)
-{
-	unsigned int nr;
-
-	lockdep_assert_held(&hb->lock);
-
-	for_each_online_cpu(nr)
-		kvmhb_cpu_ask_to_start(per_cpu_ptr(hb->cpus, nr), nr);
-}
-
 /**
- * kvmhb_beats_start() - start the timers on all CPUs, those to come included
+ * kvmhb_beats_start() - start the timers of all CPUs that are chosen to pulse
  * @hb: the device, after kvmhb_beats_reset()
  *
  * A CPU that serves no interrupt starts when it does again. Nobody waits.
@@ -363,8 +465,8 @@ void kvmhb_beats_start(struct kvmhb *hb)
 {
 	cpus_read_lock();
 	mutex_lock(&hb->lock);
-	WRITE_ONCE(hb->running, true);
-	kvmhb_ask_all_to_start(hb);
+	hb->running = true;
+	kvmhb_choose(hb);
 	mutex_unlock(&hb->lock);
 	cpus_read_unlock();
 }
@@ -380,13 +482,10 @@ void kvmhb_beats_start(struct kvmhb *hb)
  */
 void kvmhb_beats_stop(struct kvmhb *hb)
 {
-	unsigned int nr;
-
 	cpus_read_lock();
 	mutex_lock(&hb->lock);
-	WRITE_ONCE(hb->running, false);
-	for_each_online_cpu(nr)
-		kvmhb_cpu_stop(per_cpu_ptr(hb->cpus, nr));
+	hb->running = false;
+	kvmhb_choose(hb);
 	mutex_unlock(&hb->lock);
 	cpus_read_unlock();
 }
@@ -395,19 +494,32 @@ void kvmhb_beats_stop(struct kvmhb *hb)
  * kvmhb_beats_retune() - have every CPU look at the configuration now
  * @hb: the device
  *
- * However long the interval was: every CPU ticks at once, and its tick does
- * the rest. Does nothing while the timers are stopped.
+ * However long the interval was: every CPU that pulses ticks at once, and its
+ * tick does the rest. Does nothing while the timers are stopped.
  *
  * Context: Process context, may sleep. Takes cpus_read_lock() and kvmhb::lock.
  */
 void kvmhb_beats_retune(struct kvmhb *hb)
 {
+	unsigned int nr;
+
 	cpus_read_lock();
 	mutex_lock(&hb->lock);
-	if (hb->running)
-		kvmhb_ask_all_to_start(hb);
+	for_each_cpu(nr, &hb->online) {
+		struct kvmhb_cpu *cpu = per_cpu_ptr(hb->cpus, nr);
+
+		if (cpu->on)
+			kvmhb_cpu_ask_to_start(cpu, nr);
+	}
 	mutex_unlock(&hb->lock);
 	cpus_read_unlock();
+}
+
+static void kvmhb_forget(struct kvmhb *hb)
+{
+	mutex_lock(&kvmhb_cpus_lock);
+	list_del(&hb->others);
+	mutex_unlock(&kvmhb_cpus_lock);
 }
 
 static void kvmhb_beats_exit(void *data)
@@ -415,7 +527,9 @@ static void kvmhb_beats_exit(void *data)
 	struct kvmhb *hb = data;
 	unsigned int nr;
 
-	cpuhp_state_remove_instance(kvmhb_hotplug_state, &hb->hotplug);
+	kvmhb_forget(hb);
+	/* Not waiting for any CPU: they have no timers any more. */
+	cpuhp_state_remove_instance_nocalls(kvmhb_hotplug_state, &hb->hotplug);
 
 	/* What was asked is still to be answered, by code and in memory of ours. */
 	for_each_possible_cpu(nr)
@@ -455,9 +569,21 @@ int kvmhb_beats_init(struct kvmhb *hb)
 			      HRTIMER_MODE_ABS_PINNED_HARD);
 	}
 
-	ret = cpuhp_state_add_instance(kvmhb_hotplug_state, &hb->hotplug);
-	if (ret)
+	mutex_lock(&kvmhb_cpus_lock);
+	cpumask_copy(&hb->chosen, &kvmhb_cpus_chosen);
+	list_add(&hb->others, &kvmhb_devices);
+	mutex_unlock(&kvmhb_cpus_lock);
+
+	/* Nor here: a CPU that somebody else has for himself runs no callback. */
+	ret = cpuhp_state_add_instance_nocalls(kvmhb_hotplug_state,
+					       &hb->hotplug);
+	if (ret) {
+		kvmhb_forget(hb);
 		return ret;
+	}
+	cpus_read_lock();
+	cpumask_or(&hb->online, &hb->online, cpu_online_mask);
+	cpus_read_unlock();
 
 	return devm_add_action_or_reset(hb->dev, kvmhb_beats_exit, hb);
 }
@@ -470,10 +596,17 @@ int kvmhb_beats_init(struct kvmhb *hb)
  */
 int kvmhb_beats_register(void)
 {
-	int ret = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN,
-					  "kvm_heartbeat:online",
-					  kvmhb_cpu_online, kvmhb_cpu_offline);
+	int ret;
 
+	/* Parameters come first. */
+	mutex_lock(&kvmhb_cpus_lock);
+	if (cpumask_empty(&kvmhb_cpus_chosen))
+		kvmhb_cpus_default(&kvmhb_cpus_chosen);
+	mutex_unlock(&kvmhb_cpus_lock);
+
+	ret = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN,
+				      "kvm_heartbeat:online",
+				      kvmhb_cpu_online, kvmhb_cpu_offline);
 	if (ret < 0)
 		return ret;
 

@@ -9,15 +9,18 @@
  *   watchdog.c   the watchdog device that userspace pings
  *   lifecycle.c  tells the host when the beats begin and why they end
  *
- * Locks, outermost first: cpus_read_lock(), kvmhb::lock. The line (see
- * kvmhb_line_take()) is only ever tried, never waited for in atomic context.
+ * Locks, outermost first: kvmhb_cpus_lock, cpus_read_lock(), kvmhb::lock,
+ * kvmhb_threads_lock, kvmhb_cpu::start_lock. The line (see kvmhb_line_take()) is
+ * only ever tried, never waited for in atomic context.
  */
 #ifndef _KVMHB_H
 #define _KVMHB_H
 
 #include <linux/bitops.h>
 #include <linux/compiler.h>
+#include <linux/cpumask.h>
 #include <linux/kconfig.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/preempt.h>
@@ -50,11 +53,14 @@ struct kvmhb_config {
  * @nr_slots: entries of @slots that are really there
  * @cpus: timer and private state of every possible CPU
  * @hotplug: our place among the instances of the CPU hotplug state
+ * @others: our place among all devices, for who chooses other CPUs
+ * @chosen: CPUs that are to pulse; written with @lock and cpus_read_lock() held
+ * @online: CPUs that CPU hotplug has told us of; written by it alone, which
+ *	excludes who holds cpus_read_lock(), and at the beginning
  * @lock: serialises start, stop and retuning of the timers
- * @running: timers are started on every online CPU; written with @lock,
+ * @running: the chosen CPUs have their timers started; written with @lock,
  *	cpus_read_lock() and the device's lock held, so that each of them
- *	suffices to read it;
- *	read by whoever starts a timer with kvmhb_cpu::start_lock held
+ *	suffices to read it
  * @rearm: the device is to be armed when its reset is over; guarded
  *	by the device's lock
  * @line: bit 0 is the line, see kvmhb_line_take()
@@ -86,6 +92,9 @@ struct kvmhb {
 
 	struct kvmhb_cpu __percpu *cpus;
 	struct hlist_node hotplug;
+	struct list_head others;
+	struct cpumask chosen;
+	struct cpumask online;
 	struct mutex lock;	/* see above */
 	bool running;
 	bool rearm;
@@ -222,6 +231,7 @@ void kvmhb_user_freeze(struct kvmhb *hb, bool frozen);
 int kvmhb_beats_register(void);
 void kvmhb_beats_unregister(void);
 
+void kvmhb_sched_provide(unsigned int nr);
 int kvmhb_sched_register(void);
 void kvmhb_sched_unregister(void);
 

@@ -326,6 +326,50 @@ def test_cpu_hotplug(run):
     retune(run, 2 * SEC)
 
 
+def test_isolated_cpu(run):
+    """An isolated CPU is left alone, whatever runs there, unless it is chosen to pulse"""
+    other = Run(kernel=run.options["kernel"])
+    other.start(append="panic=0 isolcpus=1 nohz_full=1", files={"/bin/hog": f"{TOP}/build/bin/hog"})
+    guest, monitor = other.guest, other.monitor
+    cpus = "/sys/module/kvm_heartbeat_guest/parameters/cpus"
+    with guest:
+        # Nothing waits for a CPU where no thread gets to run: neither loading nor choosing.
+        guest.run("(hog 3600 1 & echo $! > /tmp/hog) && sleep 1")
+        # Taking all time from the fair server, as hog does, makes 6.12 warn.
+        guest.run("dmesg -c >/dev/null")
+        other.load()
+        monitor.set("interval_ns", SEC)
+        expect(guest.run(f"cat {cpus}").strip(), "0", "CPUs that pulse")
+        since = monitor.mark()
+        monitor.wait_beats(6)
+        expect(monitor.history(since), [], "beside a load that has a CPU for itself")
+        expect(other.pulses(1), (0, 0), "the slot of an isolated CPU")
+        expect(guest.run("ps | grep -c '[k]vmhb/'").strip(), "1", "threads")
+
+        guest.run(f"echo 0-1 > {cpus}")
+        monitor.wait_state("degraded", since, cause="softlockup")
+        expect(monitor.get("stale_vcpus"), "1")
+        guest.run(f"echo > {cpus}")
+        monitor.wait_state("alive", since)
+        expect(other.pulses(1)[1], 0, "flags of a CPU that is no more to pulse")
+        guest.run("kill $(cat /tmp/hog)")
+
+        # Of those that are chosen none is online: the others keep the guest alive.
+        guest.run(f"echo 1 > {cpus} && echo 0 > /sys/devices/system/cpu/cpu1/online")
+        monitor.wait_beats(3)
+        expect((other.pulses(0)[1], other.pulses(1)[1]), (1, 0), "flags without the chosen CPU")
+        guest.run("echo 1 > /sys/devices/system/cpu/cpu1/online")
+        monitor.wait_beats(3)
+        expect((other.pulses(0)[1], other.pulses(1)[1]), (0, 1), "flags when it is back")
+        expect(monitor.history(since), ["degraded:softlockup", "alive"])
+        for wrong in "2-", "x", "99999":
+            expect(guest.sh(f"echo {wrong} > {cpus}")[0] != 0, True, f"CPUs '{wrong}' are refused")
+        other.no_trouble()
+        guest.run("rmmod kvm_heartbeat_guest")
+    monitor.wait_state("detached", since)
+    monitor.remove()
+
+
 def test_unload(run):
     """Unloading the driver is a goodbye, loading it a new beginning, time and again"""
     for _ in range(3):
@@ -567,9 +611,9 @@ def test_nothing_is_left(run):
 
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
-       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "systemd", "cpu_hotplug", "unload",
-       "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic", "power_off",
-       "suspend", "hibernate", "kill", "nothing_is_left"]
+       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "systemd", "cpu_hotplug", "isolated_cpu",
+       "unload", "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic",
+       "power_off", "suspend", "hibernate", "kill", "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
          "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off",
          "nothing_is_left"]
