@@ -10,6 +10,7 @@
 #   TREE/vmlinuz                 the same as Debian packs it, for kexec and suspend (not of the debug kernel)
 #   TREE/kdir                    what `make -C` takes, to build modules
 #   TREE/lib/modules/VERSION     its modules, TREE itself is for modprobe -d
+#   TREE/debian13                there if modules are built for it by what `toolchain` fetches
 # shellcheck shell=bash disable=SC2034  # the variables are for those who source this
 
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8
@@ -76,4 +77,32 @@ fetch()
 		progress "unpacking $(basename "$deb")" dpkg-deb -x "$deb" "$dir"
 	done
 	rm -rf "$debs"
+}
+
+# suite DIR SUITE...: from here on, apt knows what Debian has in these suites, and nothing else. It reads them from the
+# mirror that this machine uses anyway. Lists and downloads are below DIR, apart from the machine's own.
+suite()
+{
+	local dir=$1 name base mirror
+	shift
+	mkdir -p "$dir"/{lists,cache/archives}/partial
+	for name; do
+		case $name in *-security) base=bookworm-security ;; *) base=bookworm ;; esac
+		# shellcheck disable=SC2016  # apt expands them
+		mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+			sed -n "s/ $base\$//p" | head -n 1)
+		[ -n "$mirror" ] || die "apt has no source for $base, see /etc/apt/sources.list"
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $name main"
+	done >"$dir/sources.list"
+	cat >"$dir/config" <<-END
+		Dir::Etc::sourcelist "$dir/sources.list";
+		Dir::Etc::sourceparts "-";
+		Dir::State::lists "$dir/lists";
+		Dir::State::status "$dir/status";
+		Dir::Cache "$dir/cache";
+		APT::Sandbox::User "root";
+	END
+	: >"$dir/status"
+	export APT_CONFIG=$dir/config
+	progress "reading the package list of $*" apt-get -q update
 }
