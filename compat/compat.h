@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one place that knows kernels apart. Code elsewhere is written to the
- * newest API; Kbuild looks into the headers for what is missing here.
+ * What older kernels lack, in the shape the newest one has it
+ *
+ * The one place that knows kernels apart, for both modules and the tests'.
+ * Kbuild, beside this file, looks into the kernel's headers.
  */
 #ifndef KVMHB_COMPAT_H
 #define KVMHB_COMPAT_H
