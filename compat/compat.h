@@ -8,9 +8,15 @@
 #ifndef KVMHB_COMPAT_H
 #define KVMHB_COMPAT_H
 
+#include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/pci.h>
+#include <linux/pm.h>
+#include <linux/sched/isolation.h>
+#include <linux/topology.h>
 
 #ifndef KVMHB_HAVE_HRTIMER_SETUP
 static inline void hrtimer_setup(struct hrtimer *timer,
@@ -27,6 +33,39 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags |= flags;
 }
+#endif
+
+#ifndef KVMHB_HAVE_HK_TYPE		/* were flags before 5.18 */
+#define HK_TYPE_TIMER			HK_FLAG_TIMER
+#define HK_TYPE_DOMAIN			HK_FLAG_DOMAIN
+#endif
+
+#ifndef KVMHB_HAVE_KTHREAD_RUN_ON_CPU	/* before 5.17 modules could not have the former */
+#define kthread_create_on_cpu kvmhb_kthread_create_on_cpu
+static inline struct task_struct *kthread_create_on_cpu(int (*fn)(void *), void *data,
+							unsigned int cpu, const char *name)
+{
+	struct task_struct *task;
+
+	task = kthread_create_on_node(fn, data, cpu_to_node(cpu), name, cpu);
+	if (!IS_ERR(task))
+		kthread_bind(task, cpu);
+	return task;
+}
+#endif
+
+#ifndef pci_resource_n			/* before 6.1 */
+#define pci_resource_n(dev, bar)	(&(dev)->resource[(bar)])
+#endif
+
+#ifndef pm_sleep_ptr			/* before 5.17, but in 5.10's stable */
+#define pm_sleep_ptr(ptr)		(IS_ENABLED(CONFIG_PM_SLEEP) ? (ptr) : NULL)
+#endif
+
+#ifndef _DEFINE_DEV_PM_OPS		/* 5.10's stable had it, but always static */
+#undef DEFINE_SIMPLE_DEV_PM_OPS
+#define DEFINE_SIMPLE_DEV_PM_OPS(name, suspend, resume) \
+const struct dev_pm_ops name = { SET_SYSTEM_SLEEP_PM_OPS(suspend, resume) }
 #endif
 
 /* Took a count until 6.8. */

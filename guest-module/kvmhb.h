@@ -28,6 +28,7 @@
 #include <linux/types.h>
 #include <asm/byteorder.h>
 
+#include "compat.h"
 #include "kvm_heartbeat.h"
 
 struct device;
