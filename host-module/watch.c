@@ -3,6 +3,7 @@
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/math.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
@@ -70,14 +71,26 @@ static u64 look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed
 	return denied_ns;
 }
 
+/*
+ * A CPU may be plugged in with a number that is not below the number of vCPUs: any slot
+ * is looked at once in so many looks.
+ */
+#define LOOKS_FOR_ALL	32
+
 /* There may be more CPUs than before. */
 static void find_slots(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse)
 {
-	/* A guest has no more CPUs than its VM. */
 	unsigned int nr = kvm ? min(watch->nr_vcpus, pulse->nr_slots) : pulse->nr_slots;
+	unsigned int turns = kvm ? DIV_ROUND_UP(pulse->nr_slots, LOOKS_FOR_ALL) : 0;
 
 	while (nr > watch->nr_slots && !kvmhb_pulse_is_online(pulse, nr - 1))
 		nr--;
+	while (turns--) {
+		if (++watch->turn >= pulse->nr_slots)
+			watch->turn = 0;
+		if (watch->turn >= nr && kvmhb_pulse_is_online(pulse, watch->turn))
+			nr = watch->turn + 1;
+	}
 	watch->slots = grow(watch->slots, &watch->nr_slots, nr, sizeof(*watch->slots));
 }
 
@@ -312,6 +325,7 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 	look_at_vcpus(watch, kvm, 0, &waited_ns);
 	for (nr = 0; nr < watch->nr_slots; nr++)
 		watch->slots[nr].online = false;
+	find_slots(watch, NULL, pulse);	/* all, whatever the number of vCPUs */
 	look_at_slots(watch, kvm, pulse, U64_MAX, 0);
 	forgive(watch);
 	kvmhb_watch_begin_window(watch);

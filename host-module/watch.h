@@ -78,6 +78,7 @@ struct kvmhb_slot_watch {
  * @slots: what was seen of the slots of the pulse page, up to the last that was
  *	ever online
  * @nr_slots: entries of @slots
+ * @turn: the slot beyond them that was looked at last, to see whether it has come online
  *
  * All zero before it is first used.
  */
@@ -107,6 +108,7 @@ struct kvmhb_watch {
 	unsigned int nr_vcpus;
 	struct kvmhb_slot_watch *slots;
 	unsigned int nr_slots;
+	unsigned int turn;
 };
 
 void kvmhb_watch_uninit(struct kvmhb_watch *watch);

@@ -1390,6 +1390,40 @@ static void watch_slots(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, watch->pulsing);
 }
 
+/* A VM with two vCPUs that have not run yet, and a CPU plugged in with a gap in the numbers. */
+static void watch_gap_in_the_numbers(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+	struct kvm *kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
+	int look;
+
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+	xa_init(&kvm->vcpu_array);
+	atomic_set(&kvm->online_vcpus, 2);
+	kvmhb_watch_uninit(watch);
+
+	/* When the guest arms, all are looked at; after that each has its turn. */
+	w->slots[2].flags = 0;
+	w->slots[7].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	kvmhb_watch_restart(watch, kvm, &w->pulse);
+	KUNIT_EXPECT_EQ(test, watch->nr_slots, 8);
+	w->slots[w->pulse.nr_slots - 1].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	for (look = 0; look < LOOKS_FOR_ALL; look++) {
+		watch->seen_ns = ktime_get_ns();
+		kvmhb_watch_look(watch, kvm, &w->pulse, &w->timing, 0, 0, &w->seen);
+	}
+	KUNIT_EXPECT_EQ(test, watch->nr_slots, w->pulse.nr_slots);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
+
+	/* Neither they nor any other moves. */
+	look_after(w, 5 * HOUR, 0);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 4);
+	KUNIT_EXPECT_TRUE(test, is_stale(watch, 7));
+	KUNIT_EXPECT_TRUE(test, is_stale(watch, w->pulse.nr_slots - 1));
+	KUNIT_EXPECT_FALSE(test, is_stale(watch, 2));
+}
+
 /* What moves when a beat is due and does not come is a sign of life, for a while. */
 static void watch_pulsing(struct kunit *test)
 {
@@ -1641,6 +1675,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(lateness_of_the_host),
 	KUNIT_CASE(host_counts_silent_guests),
 	KUNIT_CASE(watch_slots),
+	KUNIT_CASE(watch_gap_in_the_numbers),
 	KUNIT_CASE(watch_pulsing),
 	KUNIT_CASE(watch_comes_back),
 	KUNIT_CASE(watch_beat_at_a_look),
