@@ -15,14 +15,8 @@
 #include <linux/time64.h>
 
 #include "host.h"
-#include "rules.h"
-
-/* Fewer silent guests than this are no crowd, whatever their share. */
-#define CROWD_MIN	3
 
 static atomic_t sleeps = ATOMIC_INIT(0);
-static atomic_t watched = ATOMIC_INIT(0);
-static atomic_t suspects = ATOMIC_INIT(0);
 
 /*
  * A host CPU that serves no interrupt keeps timers and vCPUs of guests that have done
@@ -145,31 +139,6 @@ void kvmhb_host_exit(void)
 int kvmhb_host_sleeps(void)
 {
 	return atomic_read(&sleeps);
-}
-
-/**
- * kvmhb_host_count - a monitor changes its state
- * @old: the state before
- * @new: the state after
- *
- * Context: any.
- */
-void kvmhb_host_count(enum kvmhb_state old, enum kvmhb_state new)
-{
-	atomic_add(kvmhb_state_is_armed(new) - kvmhb_state_is_armed(old), &watched);
-	atomic_add((new == KVMHB_LATE) - (old == KVMHB_LATE), &suspects);
-}
-
-/**
- * kvmhb_host_crowd - whether most guests seem to be silent
- *
- * Return: true if that is more likely the host's fault than theirs. Context: any.
- */
-bool kvmhb_host_crowd(void)
-{
-	int nr = atomic_read(&suspects);
-
-	return nr >= CROWD_MIN && 2 * nr > atomic_read(&watched);
 }
 
 /**

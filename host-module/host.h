@@ -5,13 +5,9 @@
 
 #include <linux/types.h>
 
-#include "names.h"
-
 int kvmhb_host_init(void);
 void kvmhb_host_exit(void);
 int kvmhb_host_sleeps(void);
-void kvmhb_host_count(enum kvmhb_state old, enum kvmhb_state new);
-bool kvmhb_host_crowd(void);
 void kvmhb_host_ask(void);
 bool kvmhb_host_answered(u64 since_ns);
 u64 kvmhb_host_asking_ns(void);

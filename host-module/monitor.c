@@ -107,7 +107,6 @@ static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
 	mon->verdict.cause = new.cause;
 	WRITE_ONCE(mon->verdict.state, new.state);
-	kvmhb_host_count(old.state, new.state);
 
 	kvmhb_report_state(mon, old.state, last_ns ? since_ns(last_ns, now_ns) : 0, gone_ns);
 }
@@ -199,8 +198,6 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_case *c)
 	}
 	if (ruling.new_window)
 		kvmhb_watch_begin_window(&mon->watch);
-	if (c->crowd && c->run_ns >= c->timing.timeout_ns)
-		mon->crowd_excused = true;
 	return ruling.look_in_ns;
 }
 
@@ -216,14 +213,11 @@ static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 			 kvmhb_monitor_due_ns(mon), &c);
 	excuse(mon, last_ns, since_ns(mon->watch.run_ns, since_ns(last_ns, mon->watch.seen_ns)));
 
-	if (last_ns != mon->silent_since_ns)
-		mon->crowd_excused = false;
 	c.timing = mon->timing;
 	c.so_far = mon->verdict;
 	c.silence_ns = since_ns(last_ns, mon->watch.seen_ns);
 	c.dead = kvmhb_evidence_dead(mon->kvm);
 	c.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->silent_since_ns;
-	c.crowd = kvmhb_host_crowd() && !mon->crowd_excused;
 	if (kvmhb_must_ask(&c)) {
 		/* What was asked at looks before counts now, what is asked now at the next. */
 		lately_ns = max_t(u64, mon->timing.timeout_ns / 2, 20 * NSEC_PER_MSEC);

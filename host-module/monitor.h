@@ -61,7 +61,6 @@ struct kvmhb_patrol;
  * @judged_run_ns: and on the run clock, ns
  * @judged_deaf: a CPU of the host did not answer then
  * @judged_deaf_cpu: and which
- * @crowd_excused: this silence was once excused because of the others'
  * @due_ns: when the next look is to be made, ns of CLOCK_MONOTONIC; 0: never
  * @beat_due_ns: if there is nothing to be seen of the guest but its beats: so long
  *	after the last one the look is due, if that comes first, ns; 0 otherwise.
@@ -122,7 +121,6 @@ struct kvmhb_monitor {
 	u64 judged_run_ns;
 	bool judged_deaf;
 	unsigned int judged_deaf_cpu;
-	bool crowd_excused;
 	u64 due_ns;
 	u64 beat_due_ns;
 	struct kvmhb_patrol *patrol;

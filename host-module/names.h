@@ -45,8 +45,8 @@ enum kvmhb_state {
  * @KVMHB_CAUSE_STARVED: its vCPUs wait for host CPUs
  * @KVMHB_CAUSE_VMM_STUCK: a vCPU waits for its VMM
  * @KVMHB_CAUSE_HOST_BLOCKED: a vCPU sleeps in the host's kernel, as for memory
- * @KVMHB_CAUSE_HOST_DEGRADED: the host itself is late, or is short of time, or
- *	most of its guests seem to be silent
+ * @KVMHB_CAUSE_HOST_DEGRADED: the host itself is late, or is short of time, or a CPU of
+ *	it does not answer
  * @KVMHB_CAUSE_SHUTDOWN: the guest said that it halts or powers off
  * @KVMHB_CAUSE_REBOOT: the guest said that it restarts
  * @KVMHB_CAUSE_SUSPEND: the guest said that it suspends

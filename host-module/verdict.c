@@ -292,8 +292,6 @@ static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
 		return unresponsive(c, cause == KVMHB_CAUSE_UNKNOWN ? KVMHB_CAUSE_HUNG : cause);
 	}
 
-	if (c->crowd)
-		return look(c, late(KVMHB_CAUSE_HOST_DEGRADED), timeout_ns / 4);
 	if (c->host_asked)
 		return await_answers(c->so_far);
 	if (cause == KVMHB_CAUSE_BEAT_LOST && c->window_ns < pulse_ns)

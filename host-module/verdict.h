@@ -73,8 +73,6 @@ enum kvmhb_doing {
  * @stale_in_ns: when the next CPU will be stale if it does not move, ns from now
  * @host_late: this look came too late, or too much time was stolen from the host
  * @host_asked: the CPUs of the host have yet to answer whether they live
- * @crowd: most guests of this host seem to be silent, and this is the first time
- *	that it matters
  */
 struct kvmhb_case {
 	struct kvmhb_timing timing;
@@ -96,7 +94,6 @@ struct kvmhb_case {
 	u64 stale_in_ns;
 	bool host_late;
 	bool host_asked;
-	bool crowd;
 };
 
 /**

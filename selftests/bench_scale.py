@@ -11,8 +11,6 @@ host that `rig/host --icount --memory 8G` boots, where one ns is one instruction
                           nothing takes, and without the pulse page,
                 "pulse": bytes of the pulse page,
                 "last_s": from its deadline until the last of them was reported,
-                "last_after_hold_s": the same, from the end of the hold if it was held,
-                "held": how many were held, as most were late at once (cause host-degraded),
                 "lines": lines in the kernel's log about it,
                 "reported": how many became unresponsive in the trace, once each and not before the deadline,
                 "sysfs": how many are so in sysfs}, ...,
@@ -44,7 +42,6 @@ NR_BARE = 10000
 SECOND = 1000000000
 INTERVAL = SECOND
 TIMEOUT = 2 * INTERVAL   # which is the default
-HOLD = min(TIMEOUT // 4, INTERVAL)
 
 # What is measured is a mean over so many seconds. It costs little to have them long: virtual time leaps over idleness.
 WINDOW_S = 20
@@ -199,14 +196,12 @@ def silence(stop):
     if not re.search(r"^overrun: 0$", statistics, re.M) or not re.search(r"^dropped events: 0$", statistics, re.M):
         raise hb.GuestError(f"the trace is not complete, its buffer is too small:\n{statistics}")
 
-    reports, held = collections.defaultdict(list), set()
+    reports = collections.defaultdict(list)
     for seconds, vm, state, silence_ns in re.findall(
             r" (\d+\.\d+): state: vm=[-\w]+-(\w+) old=[-\w]+ new=([-\w]+) cause=[-\w]+ last_beat_ns=(\d+)", text):
         vm = int(vm, 16)
         if state == "unresponsive":
             reports[vm].append(float(seconds) - last_beats[vm] / SECOND if last_beats else int(silence_ns) / SECOND)
-        else:
-            held.add(vm)
     late = {vm: silences[0] - TIMEOUT / SECOND for vm, silences in reports.items()}
     states = collections.Counter(pathlib.Path(path).read_text().strip()
                                  for path in glob.glob("/sys/bus/mdev/devices/*/heartbeat/state"))
@@ -214,8 +209,6 @@ def silence(stop):
              f"{max(late.values(), default=0):.6f} s after their deadlines; in sysfs {dict(states)}")
     return {
         "last_s": max(late.values(), default=None),
-        "last_after_hold_s": max((late[vm] - (HOLD / SECOND if vm in held else 0) for vm in late), default=None),
-        "held": len(held),
         "lines": lines,
         # The trace has microseconds.
         "reported": sum(len(times) == 1 and late[vm] > -1e-6 for vm, times in reports.items()),

@@ -799,7 +799,7 @@ static void rules_of_a_guest_that_beats(struct kunit *test)
 		{ "not before it is late", { KVMHB_ALIVE }, 1000, 0, { .stale_in_ns = HOUR },
 		  { KVMHB_ALIVE }, 4200 },
 		{ "a host in trouble accuses nobody", { KVMHB_ALIVE }, 1000, 1000,
-		  { .host_late = true, .crowd = true, .dead = true, .vcpus[KVMHB_AWAY] = 1 },
+		  { .host_late = true, .dead = true, .vcpus[KVMHB_AWAY] = 1 },
 		  { KVMHB_ALIVE }, 4200 },
 
 		{ "a host CPU has yet to answer", { KVMHB_ALIVE }, 0, 0,
@@ -980,17 +980,6 @@ static void rules_of_excuses(struct kunit *test)
 		{ "late after the event", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
 		  { .host_late = true, .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
-		{ "most are silent", { KVMHB_LATE }, 6400, 0,
-		  { .crowd = true, .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_LATE, KVMHB_CAUSE_HOST_DEGRADED }, 1600 },
-		{ "but only once", { KVMHB_LATE, KVMHB_CAUSE_HOST_DEGRADED }, 8000, 0,
-		  { .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
-		{ "most, and it is late", { KVMHB_ALIVE }, 5200, 0, { .crowd = true },
-		  { KVMHB_LATE }, 1200 },
-		{ "most, after the event", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
-		  { .crowd = true, .vcpus[KVMHB_SPINNING] = 1 },
-		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 
 		/* Row 7. A word only if half a timeout was denied, and a whole one is over. */
 		{ "the VMM waits for a CPU", { KVMHB_ALIVE }, 6400, 3200,
@@ -1135,7 +1124,7 @@ static void rules_without_exception(struct kunit *test)
 		{ KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
 	};
 	static const struct kvmhb_case facts[] = {
-		{}, { .host_late = true }, { .host_asked = true }, { .crowd = true },
+		{}, { .host_late = true }, { .host_asked = true },
 		{ .pulsing = true }, { .dead = true }, { .beaten = true },
 	};
 	static const int others[] = {
@@ -1240,46 +1229,6 @@ static void lateness_of_the_host(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, kvmhb_lateness_max_ns(&t), rows[i].lateness_ns,
 				    "row %d", i);
 	}
-}
-
-/* Three silent guests at least, and more than half of all. */
-static void host_counts_silent_guests(struct kunit *test)
-{
-	static const struct {
-		enum kvmhb_state old, new;
-		bool crowd;
-	} rows[] = {
-		{ KVMHB_WAITING, KVMHB_ALIVE, false },
-		{ KVMHB_ALIVE, KVMHB_LATE, false },
-		{ KVMHB_WAITING, KVMHB_ALIVE, false },
-		{ KVMHB_ALIVE, KVMHB_LATE, false },	/* both of two */
-		{ KVMHB_WAITING, KVMHB_ALIVE, false },
-		{ KVMHB_ALIVE, KVMHB_DEGRADED, false },
-		{ KVMHB_DEGRADED, KVMHB_LATE, true },
-		{ KVMHB_LATE, KVMHB_LATE, true },	/* another cause */
-		{ KVMHB_STOPPED, KVMHB_ALIVE, true },
-		{ KVMHB_WAITING, KVMHB_ALIVE, true },	/* three of five */
-		{ KVMHB_PANICKED, KVMHB_ALIVE, false },	/* of six */
-		{ KVMHB_ALIVE, KVMHB_PAUSED, false },
-		{ KVMHB_PAUSED, KVMHB_STOPPED, true },
-		{ KVMHB_LATE, KVMHB_UNRESPONSIVE, false },
-		{ KVMHB_UNRESPONSIVE, KVMHB_LATE, true },
-		{ KVMHB_LATE, KVMHB_DETACHED, false },
-		{ KVMHB_LATE, KVMHB_ALIVE, false },
-		{ KVMHB_LATE, KVMHB_PANICKED, false },
-		{ KVMHB_ALIVE, KVMHB_DETACHED, false },
-		{ KVMHB_ALIVE, KVMHB_WAITING, false },
-		{ KVMHB_ALIVE, KVMHB_STOPPED, false },
-		{ KVMHB_WAITING, KVMHB_DETACHED, false },
-	};
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		kvmhb_host_count(rows[i].old, rows[i].new);
-		KUNIT_EXPECT_EQ_MSG(test, kvmhb_host_crowd(), rows[i].crowd, "row %d", i);
-	}
-	KUNIT_EXPECT_EQ(test, atomic_read(&watched), 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&suspects), 0);
 }
 
 /* A watch over a guest whose VMM runs without KVM: what is seen of it is its pulse page. */
@@ -1673,7 +1622,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(rules_of_pauses),
 	KUNIT_CASE(rules_without_exception),
 	KUNIT_CASE(lateness_of_the_host),
-	KUNIT_CASE(host_counts_silent_guests),
 	KUNIT_CASE(watch_slots),
 	KUNIT_CASE(watch_gap_in_the_numbers),
 	KUNIT_CASE(watch_pulsing),
