@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/bitmap.h>
 #include <linux/build_bug.h>
 #include <linux/kernel.h>
+#include <linux/string.h>
 
 #include "names.h"
+#include "pulse.h"
 
 static const char * const state_names[] = {
 	[KVMHB_DETACHED]	= "detached",
@@ -64,4 +67,27 @@ const char *kvmhb_state_name(enum kvmhb_state state)
 const char *kvmhb_cause_name(enum kvmhb_cause cause)
 {
 	return cause_names[cause];
+}
+
+/**
+ * kvmhb_cpu_list - write down which CPUs
+ * @buf: where to, %KVMHB_CPU_LIST_LEN bytes
+ * @cpus: bitmap of %KVMHB_PULSE_MAX_SLOTS bits
+ *
+ * A list that is longer than about 128 characters ends with ``,...`` instead: in a line
+ * that has a bound it must leave room for what follows.
+ *
+ * Context: any.
+ */
+void kvmhb_cpu_list(char *buf, const unsigned long *cpus)
+{
+	char *end;
+
+	if (snprintf(buf, KVMHB_CPU_LIST_LEN, "%*pbl", KVMHB_PULSE_MAX_SLOTS, cpus) <
+	    KVMHB_CPU_LIST_LEN)
+		return;
+	/* The last comma with which the rest still fits: no number is cut. */
+	buf[KVMHB_CPU_LIST_LEN - sizeof("...")] = '\0';
+	end = strrchr(buf, ',') + 1;
+	strscpy(end, "...", buf + KVMHB_CPU_LIST_LEN - end);
 }

@@ -87,4 +87,8 @@ enum kvmhb_cause {
 const char *kvmhb_state_name(enum kvmhb_state state);
 const char *kvmhb_cause_name(enum kvmhb_cause cause);
 
+#define KVMHB_CPU_LIST_LEN	(128 + sizeof(",..."))
+
+void kvmhb_cpu_list(char *buf, const unsigned long *cpus);
+
 #endif /* KVMHB_NAMES_H */

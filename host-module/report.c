@@ -37,6 +37,7 @@ static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 	const char *state = kvmhb_state_name(mon->verdict.state);
 	const char *cause = kvmhb_cause_name(mon->verdict.cause);
 	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
+	char cpus[KVMHB_CPU_LIST_LEN];
 	char buf[SECONDS_LEN];
 
 	switch (mon->verdict.state) {
@@ -51,11 +52,12 @@ static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 		break;
 	case KVMHB_DEGRADED:
 		kvmhb_watch_stale(&mon->watch, stale);
+		kvmhb_cpu_list(cpus, stale);
 		if (bitmap_empty(stale, KVMHB_PULSE_MAX_SLOTS))
 			dev_warn(mon->dev, "guest is %s (%s)\n", state, cause);
 		else
-			dev_warn(mon->dev, "guest is %s, stale CPUs %*pbl (%s)\n", state,
-				 KVMHB_PULSE_MAX_SLOTS, stale, cause);
+			dev_warn(mon->dev, "guest is %s, stale CPUs %s (%s)\n", state, cpus,
+				 cause);
 		break;
 	case KVMHB_LATE:
 		if (mon->verdict.cause == KVMHB_CAUSE_NONE)

@@ -324,6 +324,42 @@ static void names_are_the_documented_words(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, kvmhb_cause_name(i), causes[i]);
 }
 
+static void list_of_cpus_leaves_room(struct kunit *test)
+{
+	DECLARE_BITMAP(cpus, KVMHB_PULSE_MAX_SLOTS) = {};
+	char buf[KVMHB_CPU_LIST_LEN];
+	unsigned int cpu;
+
+	__set_bit(1, cpus);
+	kvmhb_cpu_list(buf, cpus);
+	KUNIT_EXPECT_STREQ(test, buf, "1");
+	bitmap_set(cpus, 3, 3);
+	kvmhb_cpu_list(buf, cpus);
+	KUNIT_EXPECT_STREQ(test, buf, "1,3-5");
+	bitmap_fill(cpus, KVMHB_PULSE_MAX_SLOTS);
+	kvmhb_cpu_list(buf, cpus);
+	KUNIT_EXPECT_STREQ(test, buf, "0-1021");
+
+	/* One by one, until there are too many. */
+	bitmap_zero(cpus, KVMHB_PULSE_MAX_SLOTS);
+	for (cpu = 100; cpu <= 164; cpu += 2)
+		__set_bit(cpu, cpus);
+	kvmhb_cpu_list(buf, cpus);
+	KUNIT_EXPECT_EQ(test, strlen(buf), 33 * 4 - 1);
+	KUNIT_EXPECT_STREQ(test, buf + 31 * 4, "162,164");
+	for (; cpu < KVMHB_PULSE_MAX_SLOTS; cpu += 2) {
+		__set_bit(cpu, cpus);
+		kvmhb_cpu_list(buf, cpus);
+		KUNIT_EXPECT_EQ(test, strlen(buf), 32 * 4 + 3);
+		KUNIT_EXPECT_STREQ(test, buf + 31 * 4, "162,...");
+	}
+
+	/* No number is cut, wherever the end is. */
+	__set_bit(0, cpus);
+	kvmhb_cpu_list(buf, cpus);
+	KUNIT_EXPECT_STREQ(test, buf + 31 * 4 - 2, "160,...");
+}
+
 static void pulse_page(struct kunit *test)
 {
 	const struct kvmhb_timing slow = { 2 * SEC, 4 * SEC };
@@ -1608,6 +1644,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(phi_never_falls),
 	KUNIT_CASE(suspicion_of_a_guest),
 	KUNIT_CASE(names_are_the_documented_words),
+	KUNIT_CASE(list_of_cpus_leaves_room),
 	KUNIT_CASE(pulse_page),
 	KUNIT_CASE(pulse_pages),
 	KUNIT_CASE(pulse_slots),
