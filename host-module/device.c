@@ -263,8 +263,7 @@ static int hb_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	for (nr = 0; nr < vma_pages(vma) && !ret; nr++)
 		ret = vm_insert_page(vma, vma->vm_start + nr * PAGE_SIZE,
-				     virt_to_page((u8 *)hb->pulse.header +
-						  (first + nr) * PAGE_SIZE));
+				     kvmhb_pulse_page(&hb->pulse, first + nr));
 	return ret;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/time64.h>
+#include <linux/vmalloc.h>
 
 #include "kvm_heartbeat.h"
 #include "pulse.h"
@@ -25,7 +26,8 @@ static_assert(sizeof(struct kvm_heartbeat_pulse_header) +
  * @pulse: what to initialise; kvmhb_pulse_reset() fills the page itself
  * @nr_vcpus: CPUs that need a slot; more get one if the page has room
  *
- * Pages in a row: to read them the host needs no mapping of its own, nor memory for one.
+ * Pages in a row, if there are any: to read them the host needs no mapping of its own, nor
+ * memory for one.
  *
  * Return: 0 or -ENOMEM. Context: process.
  */
@@ -33,11 +35,16 @@ int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus)
 {
 	size_t size = sizeof(struct kvm_heartbeat_pulse_header) +
 		      (size_t)nr_vcpus * sizeof(struct kvm_heartbeat_slot);
+	gfp_t row = GFP_KERNEL_ACCOUNT | __GFP_ZERO;
 
 	size = clamp_t(size_t, size, PAGE_SIZE, max_t(size_t, KVMHB_PULSE_MAX_SIZE, PAGE_SIZE));
 	size = roundup_pow_of_two(size);
 
-	pulse->header = alloc_pages_exact(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (size > PAGE_SIZE)
+		row |= __GFP_NORETRY | __GFP_NOWARN;
+	pulse->header = alloc_pages_exact(size, row);
+	if (!pulse->header && size > PAGE_SIZE)
+		pulse->header = __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!pulse->header)
 		return -ENOMEM;
 
@@ -57,8 +64,25 @@ int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus)
  */
 void kvmhb_pulse_uninit(struct kvmhb_pulse *pulse)
 {
-	free_pages_exact(pulse->header, pulse->size);
+	if (is_vmalloc_addr(pulse->header))
+		vfree(pulse->header);
+	else
+		free_pages_exact(pulse->header, pulse->size);
 	pulse->header = NULL;
+}
+
+/**
+ * kvmhb_pulse_page - one of the pages that a pulse page is made of
+ * @pulse: the pulse page
+ * @nr: which, see kvmhb_pulse_has_pages()
+ *
+ * Return: the page, which may be mapped elsewhere too. Context: any.
+ */
+struct page *kvmhb_pulse_page(const struct kvmhb_pulse *pulse, unsigned long nr)
+{
+	const u8 *at = (const u8 *)pulse->header + nr * PAGE_SIZE;
+
+	return is_vmalloc_addr(at) ? vmalloc_to_page(at) : virt_to_page(at);
 }
 
 /**

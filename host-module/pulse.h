@@ -11,13 +11,14 @@
 #include "kvm_heartbeat.h"
 
 struct kvmhb_timing;
+struct page;
 
 #define KVMHB_PULSE_MAX_SLOTS	1022	/* in 64 KiB */
 
 /**
  * struct kvmhb_pulse - one VM's pulse page
- * @header: the memory, of alloc_pages_exact(); the guest may write all of it at any
- *	time, so what the host needs to remember is kept here instead
+ * @header: the memory, of alloc_pages_exact() or of __vmalloc(); the guest may write all
+ *	of it at any time, so what the host needs to remember is kept here instead
  * @size: bytes at @header, a power of two and of whole pages
  * @nr_slots: entries of &struct kvm_heartbeat_slot behind the header
  * @config_seq: the generation of the configuration published last, even
@@ -43,6 +44,7 @@ struct kvmhb_slot {
 
 int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus);
 void kvmhb_pulse_uninit(struct kvmhb_pulse *pulse);
+struct page *kvmhb_pulse_page(const struct kvmhb_pulse *pulse, unsigned long nr);
 void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing);
 void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing);
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse);

@@ -5,9 +5,21 @@
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
+#include <linux/gfp.h>
 #include <linux/kvm.h>
 #include <linux/module.h>
 #include <linux/suspend.h>
+
+/* A host whose memory is in pieces, if a test says so. */
+static bool fragmented;
+
+static void *alloc_row(size_t size, gfp_t gfp)
+{
+	return fragmented && size > PAGE_SIZE ? NULL : alloc_pages_exact(size, gfp);
+}
+
+#undef alloc_pages_exact
+#define alloc_pages_exact alloc_row
 
 #include "config_space.c"
 #include "evidence.c"
@@ -443,6 +455,36 @@ static void pulse_pages(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_has_pages(&pulse, rows[i].first, rows[i].nr),
 				    rows[i].there, "row %d", i);
+}
+
+/* Many CPUs, and no pages in a row for them. */
+static void pulse_of_pieces(struct kunit *test)
+{
+	const struct kvmhb_timing timing = { 2 * SEC, 4 * SEC };
+	struct kvmhb_pulse pulse;
+	unsigned long nr;
+	int pieces;
+
+	for (pieces = 0; pieces < 2; pieces++) {
+		fragmented = pieces;
+		KUNIT_EXPECT_EQ(test, kvmhb_pulse_init(&pulse, 1022), 0);
+		fragmented = false;
+		KUNIT_ASSERT_NOT_NULL(test, pulse.header);
+		KUNIT_EXPECT_EQ(test, is_vmalloc_addr(pulse.header), pieces);
+		KUNIT_EXPECT_EQ(test, pulse.size, SZ_64K);
+		KUNIT_EXPECT_NULL(test, memchr_inv(pulse.header, 0, pulse.size));
+		kvmhb_pulse_reset(&pulse, &timing);
+
+		/* What is mapped for the guest is what the host reads. */
+		for (nr = 0; nr < SZ_64K / PAGE_SIZE; nr++) {
+			u8 *page = page_address(kvmhb_pulse_page(&pulse, nr));
+
+			page[PAGE_SIZE - 1] = nr + 1;
+			KUNIT_EXPECT_EQ(test, ((u8 *)pulse.header)[(nr + 1) * PAGE_SIZE - 1],
+					nr + 1);
+		}
+		kvmhb_pulse_uninit(&pulse);
+	}
 }
 
 static struct kvm_heartbeat_slot *slots_of(const struct kvmhb_pulse *pulse)
@@ -1647,6 +1689,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(list_of_cpus_leaves_room),
 	KUNIT_CASE(pulse_page),
 	KUNIT_CASE(pulse_pages),
+	KUNIT_CASE(pulse_of_pieces),
 	KUNIT_CASE(pulse_slots),
 	KUNIT_CASE(pulse_userspace),
 	KUNIT_CASE(run_clock_sums),
