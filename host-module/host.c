@@ -2,6 +2,7 @@
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
@@ -78,6 +79,68 @@ static void heard(unsigned int cpu)
 static void hear(void *unused)
 {
 	heard(smp_processor_id());
+}
+
+/*
+ * How exactly this host can tell anything: what it knows of threads is as old as a tick,
+ * and looks are as late as they have been of late. A guest is innocent of both.
+ */
+#define LATELY			(10 * HZ)
+#define RESOLUTION_MAX_NS	(200 * NSEC_PER_MSEC)	/* what is more is trouble */
+
+/**
+ * struct kvmhb_lateness - how late looks were in the last seconds
+ * @lock: of who writes the others
+ * @end: when @now_ns becomes @before_ns, jiffies
+ * @now_ns: the latest since then, ns
+ * @before_ns: the latest in the time before, ns
+ */
+struct kvmhb_lateness {
+	spinlock_t lock;	/* of who writes the others */
+	unsigned long end;
+	u64 now_ns;
+	u64 before_ns;
+};
+
+static struct kvmhb_lateness lateness = {
+	.lock = __SPIN_LOCK_UNLOCKED(lateness.lock),
+	.end = INITIAL_JIFFIES,
+};
+
+/**
+ * kvmhb_host_late - a look was late
+ * @late_ns: by how much, ns
+ *
+ * Context: process.
+ */
+void kvmhb_host_late(u64 late_ns)
+{
+	if (late_ns <= READ_ONCE(lateness.now_ns) &&
+	    !time_after(jiffies, READ_ONCE(lateness.end)))
+		return;
+	/* Who finds it locked is as late as who is there, more or less. */
+	if (!spin_trylock(&lateness.lock))
+		return;
+	if (time_after(jiffies, lateness.end)) {
+		WRITE_ONCE(lateness.end, jiffies + LATELY);
+		WRITE_ONCE(lateness.before_ns, lateness.now_ns);
+		WRITE_ONCE(lateness.now_ns, 0);
+	}
+	WRITE_ONCE(lateness.now_ns, max(lateness.now_ns, late_ns));
+	spin_unlock(&lateness.lock);
+}
+
+/**
+ * kvmhb_host_resolution_ns - in how little time this host cannot tell a guest's fault
+ *
+ * Return: ns: a silence on the run clock that is shorter says nothing. Two ticks, or twice
+ * what looks were late in the last seconds. Context: any.
+ */
+u64 kvmhb_host_resolution_ns(void)
+{
+	u64 late_ns = max(READ_ONCE(lateness.now_ns), READ_ONCE(lateness.before_ns));
+
+	return clamp_t(u64, 2 * late_ns, 2 * TICK_NSEC, RESOLUTION_MAX_NS);
 }
 
 /* Tasks are frozen after the first and thawed before the second of each pair. */

@@ -8,6 +8,8 @@
 int kvmhb_host_init(void);
 void kvmhb_host_exit(void);
 int kvmhb_host_sleeps(void);
+void kvmhb_host_late(u64 late_ns);
+u64 kvmhb_host_resolution_ns(void);
 void kvmhb_host_ask(void);
 bool kvmhb_host_answered(u64 since_ns);
 u64 kvmhb_host_asking_ns(void);

@@ -42,6 +42,8 @@ struct kvmhb_patrol;
  * @timeout_set_ns: the explicit timeout, ns, or 0 while it follows the interval
  * @timing: what the guest is judged by: @config, or while @retuning something
  *	more patient; read without @lock by beats
+ * @judging: @timing, as far as this host can tell, as of the last look; when to look
+ *	follows from it; its interval is read without @lock by the patrol
  * @retuning: the guest has not yet beaten by @config; read without @lock by
  *	beats
  * @pulse: the VM's pulse page; NULL while detached; read without @lock by the
@@ -105,6 +107,7 @@ struct kvmhb_monitor {
 	struct kvmhb_timing config;
 	u64 timeout_set_ns;
 	struct kvmhb_timing timing;
+	struct kvmhb_timing judging;
 	bool retuning;
 	struct kvmhb_pulse *pulse;
 	struct kvm *kvm;

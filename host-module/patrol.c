@@ -68,7 +68,7 @@ static void come_by(struct kvmhb_patrol *patrol, u64 when_ns)
 /* Whether a monitor is to be looked at now that the patrol is here. */
 static bool is_due(const struct kvmhb_monitor *mon, u64 due_ns, u64 now_ns)
 {
-	return due_ns <= now_ns + kvmhb_patrol_early_ns(READ_ONCE(mon->timing.interval_ns)) ||
+	return due_ns <= now_ns + kvmhb_patrol_early_ns(READ_ONCE(mon->judging.interval_ns)) ||
 	       (READ_ONCE(mon->beat_due_ns) && kvmhb_pulse_is_online(mon->pulse, 0));
 }
 
@@ -77,7 +77,7 @@ static bool is_silent(const struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
-	return (u64)atomic64_read(&mon->last_beat_ns) + kvmhb_late_ns(&mon->timing) <=
+	return (u64)atomic64_read(&mon->last_beat_ns) + kvmhb_late_ns(&mon->judging) <=
 	       ktime_get_ns();
 }
 
@@ -151,7 +151,7 @@ static enum hrtimer_restart expired(struct hrtimer *timer)
  */
 void kvmhb_patrol_join(struct kvmhb_monitor *mon)
 {
-	struct kvmhb_patrol *patrol = patrol_of(mon->timing.interval_ns);
+	struct kvmhb_patrol *patrol = patrol_of(mon->judging.interval_ns);
 
 	lockdep_assert_held(&mon->lock);
 

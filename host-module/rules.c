@@ -53,6 +53,22 @@ struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
 }
 
 /**
+ * kvmhb_timing_resolved - a configuration by which a host can judge
+ * @timing: what the guest has to keep
+ * @resolution_ns: how much silence says nothing on this host, ns
+ *
+ * Return: @timing, but no timeout below @resolution_ns, and no interval below half of that.
+ * Context: any.
+ */
+struct kvmhb_timing kvmhb_timing_resolved(const struct kvmhb_timing *timing, u64 resolution_ns)
+{
+	return (struct kvmhb_timing) {
+		.interval_ns = max(timing->interval_ns, resolution_ns / 2),
+		.timeout_ns = max(timing->timeout_ns, resolution_ns),
+	};
+}
+
+/**
  * kvmhb_late_ns - the silence that makes a guest late
  * @timing: how often the guest has to beat
  *

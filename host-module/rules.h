@@ -61,6 +61,7 @@ struct kvmhb_gaps {
 int kvmhb_timing_make(struct kvmhb_timing *timing, u64 interval_ns, u64 timeout_ns);
 struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
 					 const struct kvmhb_timing *b);
+struct kvmhb_timing kvmhb_timing_resolved(const struct kvmhb_timing *timing, u64 resolution_ns);
 u64 kvmhb_late_ns(const struct kvmhb_timing *timing);
 bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word);
 enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict *verdict);

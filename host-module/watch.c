@@ -250,13 +250,15 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 	deaf_ns = kvmhb_host_deaf_ns();
 	denied_ns = max(denied_ns, min(deaf_ns - watch->deaf_ns, elapsed_ns));
 	watch->deaf_ns = deaf_ns;
-	watch->deaf = kvmhb_host_asking_ns() > kvmhb_lateness_max_ns(timing);
+	watch->deaf = kvmhb_host_asking_ns() > max(kvmhb_lateness_max_ns(timing),
+						   kvmhb_host_resolution_ns());
 	if (watch->deaf)
 		watch->deaf_cpu = kvmhb_host_unheard_cpu();
 	if (sleeps != watch->sleeps)
 		denied_ns = elapsed_ns;
 	watch->just_denied_ns = denied_ns;
 	watch->sleeps = sleeps;
+	kvmhb_host_late(late_ns);
 	watch->host_late = late_ns > kvmhb_lateness_max_ns(timing);
 	watch->host_late |= robbed(watch, elapsed_ns);
 	watch->host_late |= watch->deaf;

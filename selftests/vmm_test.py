@@ -128,6 +128,18 @@ def test_rounds(monitor):
     expect([event for event in outages if event.run_ns < 200 * MS], [], "accused before the deadline")
 
 
+def test_finest(monitor):
+    """A guest that beats once a millisecond, which is the finest that may be set, is not accused"""
+    monitor.set("interval_ns", MS)
+    with Vm(monitor, "-d", "ioeventfd", "-c", "2", "beat", "0", "halt") as vm:
+        monitor.wait_beats(5000)
+        monitor.mark()
+        accused = [said for said in monitor.history() if said.startswith(("unresponsive", "degraded"))]
+        expect(accused, [], "accusations")
+        expect(vm.end(signal.SIGKILL), -signal.SIGKILL, "status of the VMM")
+    monitor.wait_state("detached", cause="vmm-gone")
+
+
 def test_storm(monitor):
     """A guest rings without end: it is alive, nothing is printed, and its VMM may be killed"""
     # No reader could follow these.
@@ -143,7 +155,7 @@ def test_storm(monitor):
     monitor.wait_state("detached", cause="vmm-gone")
 
 
-ALL = "beats", "beats_eventfd", "spins", "halts", "stops", "fails", "rounds", "storm"
+ALL = "beats", "beats_eventfd", "spins", "halts", "stops", "fails", "rounds", "finest", "storm"
 
 
 def main():

@@ -89,6 +89,57 @@ static void timing_patient(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t.timeout_ns, 10 * SEC);
 }
 
+static void timing_resolved(struct kunit *test)
+{
+	static const struct {
+		struct kvmhb_timing timing;
+		u64 resolution_ns, interval_ns, timeout_ns;
+	} rows[] = {
+		{ { 1 * MS, 2 * MS }, 0, 1 * MS, 2 * MS },
+		{ { 1 * MS, 2 * MS }, 2 * MS, 1 * MS, 2 * MS },
+		{ { 1 * MS, 2 * MS }, 10 * MS, 5 * MS, 10 * MS },
+		{ { 9 * MS, 9 * MS + 1 }, 10 * MS, 9 * MS, 10 * MS },
+		{ { 1 * MS, 1 * SEC }, 10 * MS, 5 * MS, 1 * SEC },
+		{ { 2 * SEC, 4 * SEC }, 200 * MS, 2 * SEC, 4 * SEC },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct kvmhb_timing t = kvmhb_timing_resolved(&rows[i].timing,
+							      rows[i].resolution_ns);
+
+		KUNIT_EXPECT_EQ_MSG(test, t.interval_ns, rows[i].interval_ns, "row %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, t.timeout_ns, rows[i].timeout_ns, "row %d", i);
+		KUNIT_EXPECT_GT_MSG(test, t.timeout_ns, t.interval_ns, "row %d", i);
+	}
+}
+
+/* What looks were late of late, for as long as that is. */
+static void resolution_of_the_host(struct kunit *test)
+{
+	lateness.now_ns = 0;
+	lateness.before_ns = 0;
+	lateness.end = jiffies + HZ;
+	KUNIT_EXPECT_EQ(test, kvmhb_host_resolution_ns(), 2 * TICK_NSEC);
+	kvmhb_host_late(30 * MS);
+	kvmhb_host_late(20 * MS);
+	KUNIT_EXPECT_EQ(test, kvmhb_host_resolution_ns(), 60 * MS);
+
+	lateness.end = jiffies - 1;
+	kvmhb_host_late(25 * MS);
+	KUNIT_EXPECT_EQ(test, kvmhb_host_resolution_ns(), 60 * MS);
+	lateness.end = jiffies - 1;
+	kvmhb_host_late(0);
+	KUNIT_EXPECT_EQ(test, kvmhb_host_resolution_ns(), 50 * MS);
+	kvmhb_host_late(HOUR);
+	KUNIT_EXPECT_EQ(test, kvmhb_host_resolution_ns(), 200 * MS);
+	lateness.end = jiffies - 1;
+	kvmhb_host_late(0);
+	lateness.end = jiffies - 1;
+	kvmhb_host_late(0);
+	KUNIT_EXPECT_EQ(test, kvmhb_host_resolution_ns(), 2 * TICK_NSEC);
+}
+
 static void late_is_between(struct kunit *test)
 {
 	static const struct {
@@ -1675,6 +1726,8 @@ static void config_space(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(timing_bounds),
 	KUNIT_CASE(timing_patient),
+	KUNIT_CASE(timing_resolved),
+	KUNIT_CASE(resolution_of_the_host),
 	KUNIT_CASE(late_is_between),
 	KUNIT_CASE(lifecycle_words),
 	KUNIT_CASE(goodbye_lasts_until_the_guest_arms),
