@@ -3,6 +3,7 @@
 #include <linux/jiffies.h>
 #include <linux/kernel_stat.h>
 #include <linux/kvm_host.h>
+#include <linux/minmax.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -72,19 +73,37 @@ static bool is_frozen(struct task_struct *task)
 }
 
 /*
+ * What a thread had executed when it last got a CPU. That is kept for the fair class alone.
+ * Of the others it is found out by looking. It stays the same until the thread arrives at a
+ * CPU again; who did so since the last look had at least what it had then, and has not
+ * executed for longer than it has been there.
+ */
+static u64 picked_ns(struct task_struct *task, const struct kvmhb_vcpu *then, u64 exec,
+		     u64 arrived, u64 now)
+{
+	u64 least = exec + arrived > now ? exec + arrived - now : 0;
+
+	if (READ_ONCE(task->prio) >= MAX_RT_PRIO)
+		return READ_ONCE(task->se.prev_sum_exec_runtime);
+	if (!then || then->pid != task_pid_nr(task))
+		return least;
+	return max(least, then->arrived_ns == arrived ? then->picked_ns : then->exec_ns);
+}
+
+/*
  * What the scheduler knows. Read without its locks: each number by itself is
  * whole, and those of a thread that does not move belong together.
  */
-static void read_task(struct task_struct *task, struct kvmhb_vcpu *evidence)
+static void read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
+		      struct kvmhb_vcpu *evidence)
 {
 	u64 queued = READ_ONCE(task->sched_info.last_queued);
 	u64 arrived = READ_ONCE(task->sched_info.last_arrival);
 	u64 exec = READ_ONCE(task->se.sum_exec_runtime);
-	u64 picked = READ_ONCE(task->se.prev_sum_exec_runtime);
-	bool fair = READ_ONCE(task->prio) >= MAX_RT_PRIO;
-	/* How long it ran since it last got a CPU; kept for the fair class alone. */
-	u64 stint = fair && exec > picked ? exec - picked : 0;
 	u64 now = local_clock();
+	u64 picked = picked_ns(task, then, exec, arrived, now);
+	/* How long it ran since it last got a CPU. */
+	u64 stint = exec > picked ? exec - picked : 0;
 
 	evidence->pid = task_pid_nr(task);
 	evidence->task = task_state_to_char(task);
@@ -98,12 +117,14 @@ static void read_task(struct task_struct *task, struct kvmhb_vcpu *evidence)
 	evidence->run_delay_ns = READ_ONCE(task->sched_info.run_delay);
 	/* In all differences: another CPU's clock may be ahead of ours. */
 	evidence->queued_ns = queued && queued < now ? now - queued : 0;
+	evidence->arrived_ns = arrived;
+	evidence->picked_ns = picked;
 
 	if (arrived + stint >= now)
 		return;
 	if (READ_ONCE(task->on_cpu))
 		/* The sum is brought up to date once a tick, or once a second. */
-		evidence->exec_ns += fair ? now - arrived - stint : 0;
+		evidence->exec_ns += now - arrived - stint;
 	else if (evidence->halted)
 		evidence->halted_ns += now - arrived - stint;
 }
@@ -131,13 +152,15 @@ static struct task_struct *vcpu_task(struct kvm_vcpu *vcpu)
  * kvmhb_evidence_vcpu - what is known of a vCPU now
  * @kvm: the VM or NULL
  * @nr: its number, counted from 0
- * @evidence: where to store it
+ * @then: what was known of it at the look before, all zero at the first; or NULL
+ * @evidence: where to store it, another place
  *
  * Nothing stops meanwhile: what belongs to a moment may be a moment apart.
  *
  * Return: false if there is no such vCPU. Context: process.
  */
-bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *evidence)
+bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vcpu *then,
+			 struct kvmhb_vcpu *evidence)
 {
 	struct task_struct *task;
 	struct kvm_vcpu *vcpu;
@@ -168,7 +191,7 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *ev
 	rcu_read_lock();
 	task = vcpu_task(vcpu);
 	if (task)
-		read_task(task, evidence);
+		read_task(task, then, evidence);
 	rcu_read_unlock();
 	return true;
 }

@@ -25,6 +25,8 @@ struct kvm;
  * @run_delay_ns: how long the thread waited for a host CPU, ns, up to the last
  *	time it got one
  * @queued_ns: how long it has been waiting since then, ns; 0 unless it waits
+ * @arrived_ns: when the thread last got a host CPU, by the scheduler's clock, ns
+ * @picked_ns: what it had got of host CPUs by then, or a little less, ns
  */
 struct kvmhb_vcpu {
 	pid_t pid;
@@ -39,13 +41,16 @@ struct kvmhb_vcpu {
 	u64 halted_ns;
 	u64 run_delay_ns;
 	u64 queued_ns;
+	u64 arrived_ns;
+	u64 picked_ns;
 };
 
 bool kvmhb_evidence_get(struct kvm *kvm);
 void kvmhb_evidence_put(struct kvm *kvm);
 unsigned int kvmhb_evidence_nr_vcpus(struct kvm *kvm);
 bool kvmhb_evidence_dead(struct kvm *kvm);
-bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, struct kvmhb_vcpu *evidence);
+bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vcpu *then,
+			 struct kvmhb_vcpu *evidence);
 u64 kvmhb_evidence_steal_ns(void);
 
 #endif /* KVMHB_EVIDENCE_H */

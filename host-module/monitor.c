@@ -424,7 +424,7 @@ static void end_incarnation(struct kvmhb_monitor *mon)
 
 	if (!kvmhb_state_is_armed(mon->verdict.state))
 		return;
-	for (nr = 0; kvmhb_evidence_vcpu(mon->kvm, nr, &vcpu); nr++) {
+	for (nr = 0; kvmhb_evidence_vcpu(mon->kvm, nr, NULL, &vcpu); nr++) {
 		if (kvmhb_doing(&vcpu, &vcpu, &vcpu, 0) != KVMHB_SHUT_DOWN)
 			continue;
 		change_verdict(mon, (struct kvmhb_verdict) {

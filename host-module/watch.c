@@ -58,7 +58,7 @@ static u64 look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed
 		struct kvmhb_vcpu_watch *vcpu = &watch->vcpus[nr];
 
 		vcpu->then = vcpu->now;
-		if (!kvmhb_evidence_vcpu(kvm, nr, &vcpu->now))
+		if (!kvmhb_evidence_vcpu(kvm, nr, &vcpu->then, &vcpu->now))
 			continue;
 		/* While a halt ends, KVM counts it nowhere for a moment. */
 		if (vcpu->now.pid == vcpu->then.pid && vcpu->now.running &&

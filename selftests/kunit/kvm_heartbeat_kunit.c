@@ -7,7 +7,10 @@
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
 #include <linux/kvm.h>
+#include <linux/kvm_host.h>
 #include <linux/module.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
 #include <linux/suspend.h>
 
 /* A host whose memory is in pieces, if a test says so. */
@@ -20,6 +23,16 @@ static void *alloc_row(size_t size, gfp_t gfp)
 
 #undef alloc_pages_exact
 #define alloc_pages_exact alloc_row
+
+/* The scheduler's clock, if a test says so. */
+static u64 clock_ns;
+
+static u64 sched_clock_ns(void)
+{
+	return clock_ns ?: local_clock();
+}
+
+#define local_clock sched_clock_ns
 
 #include "config_space.c"
 #include "evidence.c"
@@ -723,6 +736,63 @@ static void run_clock_halts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&then, &now, SEC), SEC);
 	now.exits--;
 	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&out, &now, SEC), SEC);
+}
+
+/* What the scheduler says of the thread of a vCPU, a look a second. */
+static void run_clock_stints(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		enum place place;
+		bool on_cpu;
+		/* When it got the CPU, and what it had executed, as far as it is counted. */
+		u64 arrived_ms, picked_ms, exec_ms;
+		u64 halts_ms;	/* that have ended */
+		u64 denied_ms;
+	} rows[] = {
+		{ "executes", RUN, true, 900, 4900, 5000, 0, 1000 },	/* nobody knows */
+		{ "goes on", RUN, true, 900, 4900, 5990, 0, 0 },
+		{ "halts after 300 ms", HALT, false, 900, 4900, 6300, 0, 0 },
+		{ "goes on", HALT, false, 900, 4900, 6300, 0, 0 },
+		{ "200 ms more, stopped for 700, runs for 50, halts", HALT, false,
+		  4900, 6300, 6350, 1900, 700 },
+		{ "100 ms more, stopped for 500, runs for 300, halts", HALT, false,
+		  5600, 6350, 6650, 2050, 500 },
+		{ "has run since 200 ms ago, not counted yet", RUN, true, 6800, 6650, 6650,
+		  2950, 0 },
+		{ "waits for a CPU after 600 ms", RUN, false, 6800, 6650, 7450, 2950, 400 },
+	};
+	struct task_struct *task = kunit_kzalloc(test, sizeof(*task), GFP_KERNEL);
+	static const int prios[] = { DEFAULT_PRIO, 0, -1 };
+	int p, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, task);
+	task->signal = kunit_kzalloc(test, sizeof(*task->signal), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, task->signal);
+	task->pid = 7;
+	for (p = 0; p < ARRAY_SIZE(prios); p++) {
+		struct kvmhb_vcpu then = {};
+
+		task->prio = prios[p];
+		for (i = 0; i < ARRAY_SIZE(rows); i++) {
+			struct kvmhb_vcpu now = vcpu_at(rows[i].place);
+
+			now.exits = rows[i].arrived_ms;
+			now.halted_ns = rows[i].halts_ms * MS;
+			task->on_cpu = rows[i].on_cpu;
+			task->sched_info.last_arrival = rows[i].arrived_ms * MS;
+			task->se.sum_exec_runtime = rows[i].exec_ms * MS;
+			if (prios[p] >= MAX_RT_PRIO)
+				task->se.prev_sum_exec_runtime = rows[i].picked_ms * MS;
+			clock_ns = (i + 1) * SEC;
+			read_task(task, &then, &now);
+			clock_ns = 0;
+			KUNIT_EXPECT_EQ_MSG(test, kvmhb_denied_ns(&then, &now, SEC),
+					    rows[i].denied_ms * MS, "prio %d: %s", prios[p],
+					    rows[i].what);
+			then = now;
+		}
+	}
 }
 
 /* In the order in which what applies first is returned. */
@@ -1748,6 +1818,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(run_clock_sums),
 	KUNIT_CASE(run_clock_places),
 	KUNIT_CASE(run_clock_halts),
+	KUNIT_CASE(run_clock_stints),
 	KUNIT_CASE(doing_rows),
 	KUNIT_CASE(rules_of_a_guest_that_beats),
 	KUNIT_CASE(rules_of_silence),
