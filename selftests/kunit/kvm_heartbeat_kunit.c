@@ -1722,7 +1722,7 @@ static void watch_run_clock(struct kunit *test)
 	/* A CPU of the host does not answer, and then it does: what it owed is to come. */
 	run_ns = watch->run_ns;
 	cpumask_set_cpu(1, &round.unheard);
-	round.asked_ns = ktime_get_ns() - HOUR;
+	round.asked_ns = watch->seen_ns - HOUR;
 	round.asking = true;
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_LT(test, watch->run_ns, run_ns + HOUR);
