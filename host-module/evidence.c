@@ -8,6 +8,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
@@ -72,6 +73,13 @@ static bool is_frozen(struct task_struct *task)
 #endif
 }
 
+/* For good: it will not run the guest again, but may take long to find out. */
+static bool is_ending(struct task_struct *task)
+{
+	return READ_ONCE(task->flags) & PF_EXITING || fatal_signal_pending(task) ||
+	       READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT;
+}
+
 /*
  * What a thread had executed when it last got a CPU. That is kept for the fair class alone.
  * Of the others it is found out by looking. It stays the same until the thread arrives at a
@@ -110,8 +118,7 @@ static void read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
 	/* Who is stopped counts as frozen too, for the cgroup. */
 	if (!strchr("Tt", evidence->task) && is_frozen(task))
 		evidence->task = 'F';
-	/* To end may take long: the last thread tears the memory down. */
-	if (READ_ONCE(task->flags) & PF_EXITING)
+	if (is_ending(task))
 		evidence->task = 'X';
 	evidence->exec_ns = exec;
 	evidence->run_delay_ns = READ_ONCE(task->sched_info.run_delay);
@@ -146,6 +153,21 @@ static struct task_struct *vcpu_task(struct kvm_vcpu *vcpu)
 	task = pid_task(rcu_dereference(vcpu->pid), PIDTYPE_PID);
 #endif
 	return task;
+}
+
+/*
+ * It waits for the guest to start it, and is nothing to the guest until then. What KVM
+ * counts of a halt it does not count of this wait.
+ */
+static bool is_unstarted(struct kvm_vcpu *vcpu)
+{
+#ifdef CONFIG_X86
+	unsigned int state = READ_ONCE(vcpu->arch.mp_state);
+
+	return state == KVM_MP_STATE_UNINITIALIZED || state == KVM_MP_STATE_INIT_RECEIVED;
+#else
+	return false;
+#endif
 }
 
 /**
@@ -189,7 +211,7 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 		.halted_ns = READ_ONCE(vcpu->stat.generic.halt_wait_ns),
 	};
 	rcu_read_lock();
-	task = vcpu_task(vcpu);
+	task = is_unstarted(vcpu) ? NULL : vcpu_task(vcpu);
 	if (task)
 		read_task(task, then, evidence);
 	rcu_read_unlock();

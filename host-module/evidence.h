@@ -9,9 +9,10 @@ struct kvm;
 
 /**
  * struct kvmhb_vcpu - what is known of a vCPU at one moment
- * @pid: the thread that runs it; 0 if none ever has, or if it has ended
+ * @pid: the thread that runs it; 0 if none ever has, if it has ended, or if the guest
+ *	has yet to start this vCPU
  * @task: the thread's state, as ps(1) shows it; 'F' if the freezer holds it, 'X' if it
- *	is ending, '-' if there is no thread
+ *	is ending or has been killed, '-' if @pid is 0
  * @running: the VMM has it in KVM_RUN. Guest code, exits that KVM handles, and
  *	halts count; userspace does not
  * @halted: it waits for an interrupt, by its own wish

@@ -795,6 +795,87 @@ static void run_clock_stints(struct kunit *test)
 	}
 }
 
+/* Killed, and nobody has told the thread yet. */
+static void evidence_of_ending(struct kunit *test)
+{
+	struct task_struct *task = kunit_kzalloc(test, sizeof(*task), GFP_KERNEL);
+	struct kvmhb_vcpu seen = vcpu_at(RUN);
+
+	KUNIT_ASSERT_NOT_NULL(test, task);
+	task->signal = kunit_kzalloc(test, sizeof(*task->signal), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, task->signal);
+	task->pid = 7;
+
+	read_task(task, NULL, &seen);
+	KUNIT_EXPECT_EQ(test, seen.task, 'R');
+	sigaddset(&task->pending.signal, SIGUSR1);
+	set_tsk_thread_flag(task, TIF_SIGPENDING);
+	read_task(task, NULL, &seen);
+	KUNIT_EXPECT_EQ(test, seen.task, 'R');
+
+	sigaddset(&task->pending.signal, SIGKILL);
+	read_task(task, NULL, &seen);
+	KUNIT_EXPECT_EQ(test, seen.task, 'X');
+	KUNIT_EXPECT_EQ(test, kvmhb_doing(&seen, &seen, &seen, SEC), KVMHB_ABSENT);
+	sigdelset(&task->pending.signal, SIGKILL);
+	task->signal->flags = SIGNAL_GROUP_EXIT;
+	read_task(task, NULL, &seen);
+	KUNIT_EXPECT_EQ(test, seen.task, 'X');
+	task->signal->flags = 0;
+	task->flags = PF_EXITING;
+	read_task(task, NULL, &seen);
+	KUNIT_EXPECT_EQ(test, seen.task, 'X');
+}
+
+#ifdef CONFIG_X86
+/* A CPU that the guest has not started, or has put down by INIT, is none. */
+static void evidence_of_unstarted(struct kunit *test)
+{
+	static const struct {
+		unsigned int state;
+		bool there;
+	} rows[] = {
+		{ KVM_MP_STATE_RUNNABLE, true },
+		{ KVM_MP_STATE_UNINITIALIZED, false },
+		{ KVM_MP_STATE_INIT_RECEIVED, false },
+		{ KVM_MP_STATE_HALTED, true },
+	};
+	struct kvm *kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
+	struct kvm_vcpu *vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
+	struct kvmhb_vcpu seen;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+	KUNIT_ASSERT_NOT_NULL(test, vcpu);
+	vcpu->run = kunit_kzalloc(test, sizeof(*vcpu->run), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vcpu->run);
+	vcpu->wants_to_run = true;
+	vcpu->stat.generic.blocking = true;
+#ifdef KVMHB_HAVE_VCPU_PID_LOCK
+	rwlock_init(&vcpu->pid_lock);
+	vcpu->pid = task_pid(current);
+#else
+	rcu_assign_pointer(vcpu->pid, task_pid(current));
+#endif
+	xa_init(&kvm->vcpu_array);
+	KUNIT_ASSERT_FALSE(test, xa_is_err(xa_store(&kvm->vcpu_array, 0, vcpu, GFP_KERNEL)));
+	atomic_set(&kvm->online_vcpus, 1);
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		vcpu->arch.mp_state = rows[i].state;
+		KUNIT_EXPECT_TRUE(test, kvmhb_evidence_vcpu(kvm, 0, NULL, &seen));
+		KUNIT_EXPECT_EQ_MSG(test, seen.pid, rows[i].there ? current->pid : 0, "row %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_doing(&seen, &seen, &seen, SEC),
+				    rows[i].there ? KVMHB_HALTING : KVMHB_ABSENT, "row %d", i);
+	}
+	/* However long it waits, it stops no clock. */
+	vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
+	KUNIT_EXPECT_TRUE(test, kvmhb_evidence_vcpu(kvm, 0, &seen, &seen));
+	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&seen, &seen, SEC), 0);
+	xa_destroy(&kvm->vcpu_array);
+}
+#endif
+
 /* In the order in which what applies first is returned. */
 static void doing_rows(struct kunit *test)
 {
@@ -1819,6 +1900,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(run_clock_places),
 	KUNIT_CASE(run_clock_halts),
 	KUNIT_CASE(run_clock_stints),
+	KUNIT_CASE(evidence_of_ending),
+#ifdef CONFIG_X86
+	KUNIT_CASE(evidence_of_unstarted),
+#endif
 	KUNIT_CASE(doing_rows),
 	KUNIT_CASE(rules_of_a_guest_that_beats),
 	KUNIT_CASE(rules_of_silence),
