@@ -205,6 +205,12 @@ static void kvmhb_pulse(struct kvmhb_cpu *cpu, u64 now_ns)
 	WRITE_ONCE(cpu->slot->pulses, cpu_to_le64(cpu->pulses));
 }
 
+/* Of whatever moment, and whatever the host has written there. */
+static u64 kvmhb_timeout_ns(struct kvmhb *hb)
+{
+	return le64_to_cpu(READ_ONCE(hb->pulse->timeout_ns));
+}
+
 static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 {
 	struct kvmhb_cpu *cpu = container_of(timer, struct kvmhb_cpu, timer);
@@ -226,16 +232,16 @@ static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 	/*
 	 * Go on from the time by which we judged, not from the time it is now:
 	 * a beat that fell due in between, and that others left to us because
-	 * we had the line, is then rung soon. But not at once: if a doorbell
-	 * takes an interval, this CPU would do nothing else. As much time as it
-	 * took, at most a quarter of an interval, is the CPU's own. So early
-	 * the beat is not late.
+	 * we had the line, is then rung soon. But not at once: if doorbells
+	 * take longer than an interval, this CPU would do nothing else. As much
+	 * time as it took is the CPU's own, as long as that is little of what
+	 * the host grants us: we are not to be accused of having rested.
 	 */
 	next_ns = kvmhb_next_boundary(now_ns, &cpu->config);
 	if (rang_ns)
 		next_ns = max(next_ns, rang_ns +
 				       min(rang_ns - now_ns,
-					   cpu->config.interval_ns >> 2));
+					   kvmhb_timeout_ns(hb) >> 2));
 	hrtimer_set_expires(timer, ns_to_ktime(next_ns));
 	return HRTIMER_RESTART;
 }
