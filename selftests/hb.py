@@ -25,12 +25,8 @@ import threading
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUT = os.environ.get("KVMHB_OUT", os.path.join(TOP, "build"))
 
-# An emulated SVM delivers what KVM injects twice if QEMU has to leave the guest for its own sake (for a timer of its own,
-# say, with -icount) before the guest exits: helper_vmrun() leaves the vector in exception_index. Nothing keeps the second
-# from a guest whose interrupts are off, and a handler that holds a lock then waits for itself for ever. So let the end of
-# an interrupt be an exit: it is almost the first thing that a handler does. Only one that interrupts idleness may bring
-# the kernel's time up to date before that: a guest that hangs there is still to be expected now and then, with -icount
-# about once in 40 boots that bring up eight CPUs. Seen with QEMU 10.0.2; later source is alike.
+# The end of an interrupt is an exit: it is almost the first thing that a handler does. An emulated SVM delivered what KVM
+# injects twice if it had to leave the guest before that. rig/emulator has mended it; figures were measured with this.
 CPU = "host,kvm-pv-eoi=off"
 
 # Everything is emulated twice over, and some hosts are debug kernels: patience costs nothing when all is well.
