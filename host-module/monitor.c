@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/bitops.h>
 #include <linux/device.h>
 #include <linux/err.h>
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/lockdep.h>
@@ -348,14 +350,17 @@ static void look_work(struct work_struct *work)
  * has come, a real-time thread looks, if it is free: one look at a time, and no more than a
  * tenth of a CPU for all. Whoever finds it busy, or a lock taken, leaves the look to the
  * workers, where nobody waits behind another. If the thread does not get to run, as on a
- * CPU that is dead, the timer fires once more, for the workers.
+ * CPU that is dead, a timer of the lane's own gives the look to the workers: that of the
+ * monitor belongs to who holds its lock.
  */
 #define LANE_SHARE	10
 #define LANE_PATIENCE_NS	(20 * NSEC_PER_MSEC)
 
 static struct task_struct *lane_thread;
-static struct kvmhb_monitor *lane;	/* who is being looked at; waited for as a variable */
+static unsigned long lane_taken;	/* bit 0: by who is about to be looked at, or is */
+static struct kvmhb_monitor *lane;	/* who is that; waited for as a variable */
 static u64 lane_free_ns;		/* when the next may be, ns of CLOCK_MONOTONIC */
+static struct hrtimer lane_timer;	/* started and cancelled by who has taken the lane */
 
 static int lane_run(void *unused)
 {
@@ -366,7 +371,7 @@ static int lane_run(void *unused)
 		set_current_state(TASK_IDLE);
 		if (kthread_should_stop())
 			break;
-		/* Acquire: pairs with the cmpxchg() in deadline(). */
+		/* Acquire: pairs with the release in deadline(). */
 		mon = smp_load_acquire(&lane);
 		if (!mon) {
 			schedule();
@@ -383,8 +388,11 @@ static int lane_run(void *unused)
 		}
 		end_ns = ktime_get_ns();
 		WRITE_ONCE(lane_free_ns, end_ns + (LANE_SHARE - 1) * (end_ns - begin_ns));
+		/* Waits for its callback: once the lane is free, the monitor may be gone. */
+		hrtimer_cancel(&lane_timer);
 		/* Pairs with the acquire in lane_has(). */
 		smp_store_release(&lane, NULL);
+		clear_bit_unlock(0, &lane_taken);
 		wake_up_var(&lane);
 	}
 	__set_current_state(TASK_RUNNING);
@@ -397,18 +405,29 @@ static bool lane_has(const struct kvmhb_monitor *mon)
 	return smp_load_acquire(&lane) == mon;
 }
 
+static enum hrtimer_restart lane_stuck(struct hrtimer *timer)
+{
+	/* Acquire: pairs with the release in deadline(). */
+	struct kvmhb_monitor *mon = smp_load_acquire(&lane);
+
+	if (mon)
+		queue_work(kvmhb_wq, &mon->work);
+	return HRTIMER_NORESTART;
+}
+
 static enum hrtimer_restart deadline(struct hrtimer *timer)
 {
 	struct kvmhb_monitor *mon = container_of(timer, struct kvmhb_monitor, timer);
 
-	/* Before there is a look, which sets the timer anew or cancels it. */
-	hrtimer_forward_now(timer, ns_to_ktime(LANE_PATIENCE_NS));
-	if (ktime_get_ns() < READ_ONCE(lane_free_ns) || cmpxchg(&lane, NULL, mon)) {
+	if (ktime_get_ns() < READ_ONCE(lane_free_ns) || test_and_set_bit_lock(0, &lane_taken)) {
 		queue_work(kvmhb_wq, &mon->work);
 		return HRTIMER_NORESTART;
 	}
+	hrtimer_start(&lane_timer, ns_to_ktime(LANE_PATIENCE_NS), HRTIMER_MODE_REL);
+	/* Pairs with the acquire in lane_run(), lane_has() and lane_stuck(). */
+	smp_store_release(&lane, mon);
 	wake_up_process(lane_thread);
-	return HRTIMER_RESTART;
+	return HRTIMER_NORESTART;
 }
 
 /*
@@ -808,6 +827,7 @@ int kvmhb_monitors_init(void)
 	ret = kvmhb_host_init();
 	if (ret)
 		goto reports_exit;
+	hrtimer_setup(&lane_timer, lane_stuck, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	lane_thread = kthread_run(lane_run, NULL, "kvm_heartbeat");
 	if (IS_ERR(lane_thread)) {
 		ret = PTR_ERR(lane_thread);
