@@ -11,7 +11,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 import traceback
 
 from guest_test import MS, SEC, expect, expect_in, vms
@@ -131,8 +130,10 @@ def test_rounds(monitor):
 def test_finest(monitor):
     """A guest that beats once a millisecond, which is the finest that may be set, is not accused"""
     monitor.set("interval_ns", MS)
+    # A reader of all beats would be the busiest task of the host.
+    monitor.trace_beats(False)
     with Vm(monitor, "-d", "ioeventfd", "-c", "2", "beat", "0", "halt") as vm:
-        monitor.wait_beats(5000)
+        monitor.wait_number("beats", 5000)
         monitor.mark()
         accused = [said for said in monitor.history() if said.startswith(("unresponsive", "degraded"))]
         expect(accused, [], "accusations")
@@ -143,12 +144,10 @@ def test_finest(monitor):
 def test_storm(monitor):
     """A guest rings without end: it is alive, nothing is printed, and its VMM may be killed"""
     # No reader could follow these.
-    pathlib.Path(monitor.instance, "events/kvm_heartbeat/beat/enable").write_text("0")
+    monitor.trace_beats(False)
     with Vm(monitor, "-d", "ioeventfd", "storm") as vm:
         since, said = monitor.mark(), monitor.log()
-        end = time.monotonic() + TIMEOUT
-        while monitor.number("beats") < 10000:
-            expect(time.monotonic() < end, True, f"10000 beats in {TIMEOUT} s")
+        monitor.wait_number("beats", 10000)
         expect(monitor.history(since), [], "in a storm")
         expect(monitor.log(), said, "in the log")
         expect(vm.end(signal.SIGKILL), -signal.SIGKILL, "status of the VMM")
