@@ -391,9 +391,8 @@ static int lane_run(void *unused)
 		/* Waits for its callback: once the lane is free, the monitor may be gone. */
 		hrtimer_cancel(&lane_timer);
 		/* Pairs with the acquire in lane_has(). */
-		smp_store_release(&lane, NULL);
+		store_release_wake_up(&lane, NULL);
 		clear_bit_unlock(0, &lane_taken);
-		wake_up_var(&lane);
 	}
 	__set_current_state(TASK_RUNNING);
 	return 0;

@@ -103,8 +103,7 @@ static void look_at(struct kvmhb_patrol *patrol, struct kvmhb_monitor *mon)
 		kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
 	/* Pairs with the acquire in kvmhb_patrols_forget(). */
-	smp_store_release(&patrol->looking_at, NULL);
-	wake_up_var(&patrol->looking_at);
+	store_release_wake_up(&patrol->looking_at, NULL);
 	mutex_lock(&patrol->lock);
 }
 

@@ -212,8 +212,7 @@ static void notify_work(struct work_struct *work)
 			break;
 		notify(mon);
 		/* Pairs with the acquire in kvmhb_report_flush(). */
-		smp_store_release(&notifying, NULL);
-		wake_up_var(&notifying);
+		store_release_wake_up(&notifying, NULL);
 	}
 }
 
