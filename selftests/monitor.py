@@ -114,16 +114,9 @@ class Monitor:
         """Wait for so many beats from now on, or from a mark; the last one's event."""
         return self.wait_event("beat", self.mark() if since is None else since, timeout, count)
 
-    def trace_beats(self, on):
-        """Whether beats are among the events. They are at first."""
-        self._write(f"{self.instance}/events/kvm_heartbeat/beat/enable", int(on))
-
-    def wait_number(self, name, least, timeout=TIMEOUT):
-        """Wait until a count in sysfs, of which no event tells, has come that far."""
-        end = time.monotonic() + timeout
-        while (now := self.number(name)) < least:
-            if time.monotonic() > end:
-                raise Timeout(f"waited {timeout} s for {name} to become {least}, it is {now}")
+    def only_beat(self, number):
+        """From now on only the beat of that number is among the events: nobody could follow all of a fast guest."""
+        self._write(f"{self.instance}/events/kvm_heartbeat/beat/filter", f'vm == "{self.uuid}" && beats == {number}')
 
     def history(self, since=0):
         """The states after a mark, as 'state' or 'state:cause'."""
