@@ -188,6 +188,7 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 	struct kvm_vcpu *vcpu;
 	bool running;
 	u32 exit;
+	int mode;
 
 	if (nr >= kvmhb_evidence_nr_vcpus(kvm))
 		return false;
@@ -197,13 +198,14 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 
 	running = READ_ONCE(vcpu->wants_to_run);
 	exit = READ_ONCE(vcpu->run->exit_reason);
+	mode = READ_ONCE(vcpu->mode);
 	*evidence = (struct kvmhb_vcpu) {
 		.task = '-',
 		.running = running,
+		.kernel = running && mode != IN_GUEST_MODE && mode != EXITING_GUEST_MODE,
 		/* Without KVM's interrupt controller, it is the VMM that halts. */
 		.halted = running ? READ_ONCE(vcpu->stat.generic.blocking) : exit == KVM_EXIT_HLT,
 		.exit = exit,
-		.exits = READ_ONCE(vcpu->stat.exits),
 #ifdef CONFIG_X86
 		.irqs = READ_ONCE(vcpu->stat.irq_injections),
 		.signals = READ_ONCE(vcpu->stat.signal_exits),
@@ -215,6 +217,8 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 	if (task)
 		read_task(task, then, evidence);
 	rcu_read_unlock();
+	/* Last: who was outside the guest before, and still has as many, was so all along. */
+	evidence->exits = READ_ONCE(vcpu->stat.exits);
 	return true;
 }
 

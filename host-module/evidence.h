@@ -15,6 +15,7 @@ struct kvm;
  *	is ending or has been killed, '-' if @pid is 0
  * @running: the VMM has it in KVM_RUN. Guest code, exits that KVM handles, and
  *	halts count; userspace does not
+ * @kernel: while @running: its thread is in the host's kernel, and not in the guest
  * @halted: it waits for an interrupt, by its own wish
  * @exit: why it last left for the VMM, KVM_EXIT_*. The VMM can write it: a hint
  * @exits: how often it left the guest, any reason
@@ -33,6 +34,7 @@ struct kvmhb_vcpu {
 	pid_t pid;
 	char task;
 	bool running;
+	bool kernel;
 	bool halted;
 	u32 exit;
 	u64 exits;

@@ -22,6 +22,20 @@ static bool is_same_halt(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu 
 }
 
 /**
+ * kvmhb_is_kept - whether the host's kernel has kept a vCPU from the guest
+ * @then: what was known of it
+ * @now: and what is known of it now
+ *
+ * Return: true if it was in the host's kernel at both, but for no halt, and not in the
+ * guest in between: to leave that is an exit. Context: any.
+ */
+bool kvmhb_is_kept(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
+{
+	return then->kernel && !then->halted && now->kernel && !now->halted &&
+	       then->exits == now->exits;
+}
+
+/**
  * kvmhb_waited_ns - how long a vCPU waited for a host CPU
  * @then: what was known of it
  * @now: and what is known of it now
@@ -41,8 +55,8 @@ u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
  *
  * What it executed and what it chose to halt was its own. All the rest was
  * denied to it: it waited for a host CPU, was stopped, frozen, outside KVM_RUN,
- * or asleep in the host's kernel. A halt ends when the thread runs, not when it
- * is woken, so that a wait may hide in one; hence the larger of the two.
+ * or busy or asleep in the host's kernel. A halt ends when the thread runs, not when
+ * it is woken, so that a wait may hide in one; hence the larger of the two.
  *
  * Return: ns, @elapsed_ns at most. Context: any.
  */
@@ -61,6 +75,8 @@ u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now,
 	if (is_same_halt(then, now))
 		return min(kvmhb_waited_ns(then, now), elapsed_ns);
 
-	own_ns = grown(then->exec_ns, now->exec_ns) + grown(then->halted_ns, now->halted_ns);
+	own_ns = grown(then->halted_ns, now->halted_ns);
+	if (!kvmhb_is_kept(then, now))
+		own_ns += grown(then->exec_ns, now->exec_ns);
 	return min(max(grown(own_ns, elapsed_ns), kvmhb_waited_ns(then, now)), elapsed_ns);
 }

@@ -10,6 +10,7 @@
 
 struct kvmhb_vcpu;
 
+bool kvmhb_is_kept(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now);
 u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now);
 u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now, u64 elapsed_ns);
 

@@ -120,6 +120,9 @@ enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_
 		return KVMHB_HALTED_OUT;
 	} else if (!now->halted && strchr("SD", now->task) && then->exec_ns == now->exec_ns) {
 		return KVMHB_BLOCKED;
+	} else if (kvmhb_is_kept(then, now) &&
+		   left(now->exec_ns, then->exec_ns) > kvmhb_waited_ns(then, now)) {
+		return KVMHB_BLOCKED;
 	}
 
 	/* Only an interrupt ends a halt. */

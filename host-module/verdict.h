@@ -26,7 +26,7 @@ struct kvmhb_vcpu;
  * @KVMHB_HALTED_OUT: it was halted outside KVM_RUN, where the VMM keeps it when it
  *	halts CPUs itself, and likewise when it pauses them
  * @KVMHB_BLOCKED: it is asleep in the host's kernel: in KVM_RUN, or outside it at two
- *	looks and not to be interrupted
+ *	looks and not to be interrupted; or it was busy there, in KVM_RUN at two looks
  * @KVMHB_LIVING: it takes interrupts
  * @KVMHB_HALTING: it was halted all the time
  * @KVMHB_SPINNING: it executed most of the time

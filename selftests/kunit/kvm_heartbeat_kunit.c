@@ -681,6 +681,17 @@ static void run_clock_places(struct kunit *test)
 		{ "in KVM_RUN", { .pid = 7, .running = true }, { .pid = 7, .running = true }, 0 },
 		{ "outside", { .pid = 7 }, { .pid = 7 }, 1000 },
 		{ "outside, but it came and went", { .pid = 7 }, { .pid = 7, .exits = 1 }, 0 },
+		{ "in the host's kernel", { .pid = 7, .running = true, .kernel = true },
+		  { .pid = 7, .running = true, .kernel = true }, 1000 },
+		{ "there again", { .pid = 7, .running = true, .kernel = true },
+		  { .pid = 7, .running = true, .kernel = true, .exits = 1 }, 0 },
+		{ "there before", { .pid = 7, .running = true, .kernel = true },
+		  { .pid = 7, .running = true }, 0 },
+		{ "there since", { .pid = 7, .running = true },
+		  { .pid = 7, .running = true, .kernel = true }, 0 },
+		{ "there, but it halted for half of it",
+		  { .pid = 7, .running = true, .kernel = true },
+		  { .pid = 7, .running = true, .kernel = true, .halted_ns = 500 * MS }, 500 },
 		{ "it left", { .pid = 7, .running = true }, { .pid = 7 }, 0 },
 		{ "it came", { .pid = 7 }, { .pid = 7, .running = true }, 0 },
 		{ "halted by the VMM", { .pid = 7 }, { .pid = 7, .halted = true }, 0 },
@@ -701,15 +712,19 @@ static void run_clock_places(struct kunit *test)
 	}
 }
 
-/* Where a vCPU is: executing or about to, at the VMM, or halted by KVM or by the VMM. */
-enum place { RUN, OUT, HALT, VMM_HALT };
+/*
+ * Where a vCPU is: executing or about to, busy in the host's kernel, at the VMM, or halted by
+ * KVM or by the VMM.
+ */
+enum place { RUN, KERNEL, OUT, HALT, VMM_HALT };
 
 static struct kvmhb_vcpu vcpu_at(enum place place)
 {
 	return (struct kvmhb_vcpu) {
 		.pid = 7,
-		.task = place == RUN ? 'R' : 'S',
-		.running = place == RUN || place == HALT,
+		.task = place == RUN || place == KERNEL ? 'R' : 'S',
+		.running = place == RUN || place == KERNEL || place == HALT,
+		.kernel = place == KERNEL || place == HALT,
 		.halted = place == HALT || place == VMM_HALT,
 		.exec_ns = 10 * SEC,
 	};
@@ -956,6 +971,18 @@ static void doing_rows(struct kunit *test)
 		{ "waits now and then", RUN, RUN, RUN, 'D', .exec_ms = 900,
 		  .doing = KVMHB_SPINNING },
 		{ "waits for a CPU", RUN, RUN, RUN, .doing = KVMHB_UNCLEAR },
+		{ "clears pages", RUN, KERNEL, KERNEL, .irqs = 1, .exec_ms = 900,
+		  .doing = KVMHB_BLOCKED },
+		{ "would do so, but waits for a CPU", RUN, KERNEL, KERNEL, .exec_ms = 40,
+		  .delay_ms = 50, .doing = KVMHB_UNCLEAR },
+		{ "waits for a CPU there", RUN, KERNEL, KERNEL, .queued_ms = 900,
+		  .doing = KVMHB_UNCLEAR },
+		{ "exits all the time", RUN, KERNEL, KERNEL, .exits = 1, .exec_ms = 900,
+		  .doing = KVMHB_SPINNING },
+		{ "just came from the guest", RUN, RUN, KERNEL, .exec_ms = 900,
+		  .doing = KVMHB_SPINNING },
+		{ "just goes there", RUN, KERNEL, RUN, .exec_ms = 900,
+		  .doing = KVMHB_SPINNING },
 
 		{ "takes interrupts", RUN, RUN, RUN, .irqs = 1, .exec_ms = 900,
 		  .doing = KVMHB_LIVING },
