@@ -11,6 +11,8 @@
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/tick.h>
+#include <linux/time64.h>
 
 #include "evidence.h"
 
@@ -99,6 +101,20 @@ static u64 picked_ns(struct task_struct *task, const struct kvmhb_vcpu *then, u6
 }
 
 /*
+ * What a thread has executed and the scheduler has yet to count, of the time for which it has
+ * had its CPU: as much as there is between two ticks, or two of the rare ones of a full dynticks
+ * CPU, and one of them may be late. The rest was taken from the CPU, by another hypervisor or by
+ * interrupts, which the scheduler leaves out if the kernel can tell (CONFIG_PARAVIRT and
+ * CONFIG_IRQ_TIME_ACCOUNTING).
+ */
+static u64 uncounted_ns(struct task_struct *task, u64 ns)
+{
+	u64 most = tick_nohz_full_cpu(task_cpu(task)) ? NSEC_PER_SEC : TICK_NSEC;
+
+	return min(ns, 2 * most);
+}
+
+/*
  * What the scheduler knows. Read without its locks: each number by itself is
  * whole, and those of a thread that does not move belong together.
  */
@@ -130,8 +146,7 @@ static void read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
 	if (arrived + stint >= now)
 		return;
 	if (READ_ONCE(task->on_cpu))
-		/* The sum is brought up to date once a tick, or once a second. */
-		evidence->exec_ns += now - arrived - stint;
+		evidence->exec_ns += uncounted_ns(task, now - arrived - stint);
 	else if (evidence->halted)
 		evidence->halted_ns += now - arrived - stint;
 }

@@ -766,16 +766,18 @@ static void run_clock_stints(struct kunit *test)
 		u64 denied_ms;
 	} rows[] = {
 		{ "executes", RUN, true, 900, 4900, 5000, 0, 1000 },	/* nobody knows */
-		{ "goes on", RUN, true, 900, 4900, 5990, 0, 0 },
+		{ "goes on, the last ms not counted yet", RUN, true, 900, 4900, 5999, 0, 0 },
 		{ "halts after 300 ms", HALT, false, 900, 4900, 6300, 0, 0 },
 		{ "goes on", HALT, false, 900, 4900, 6300, 0, 0 },
 		{ "200 ms more, stopped for 700, runs for 50, halts", HALT, false,
 		  4900, 6300, 6350, 1900, 700 },
 		{ "100 ms more, stopped for 500, runs for 300, halts", HALT, false,
 		  5600, 6350, 6650, 2050, 500 },
-		{ "has run since 200 ms ago, not counted yet", RUN, true, 6800, 6650, 6650,
-		  2950, 0 },
+		{ "has run since 200 ms ago, the last one not counted yet", RUN, true, 6800, 6650,
+		  6849, 2950, 0 },
 		{ "waits for a CPU after 600 ms", RUN, false, 6800, 6650, 7450, 2950, 400 },
+		{ "has run for a second, but 700 ms of it were stolen", RUN, true, 8000, 7450, 7750,
+		  2950, 700 - 2 * TICK_NSEC / MS },
 	};
 	struct task_struct *task = kunit_kzalloc(test, sizeof(*task), GFP_KERNEL);
 	static const int prios[] = { DEFAULT_PRIO, 0, -1 };
