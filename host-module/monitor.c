@@ -162,6 +162,7 @@ static void look_again(struct kvmhb_monitor *mon, u64 look_in_ns)
 	}
 	WRITE_ONCE(mon->beat_due_ns, beat_due_ns);
 	WRITE_ONCE(mon->due_ns, mon->watch.seen_ns + look_in_ns);
+	WRITE_ONCE(mon->asked_ns, 0);
 	if (patrolled)
 		kvmhb_patrol_join(mon);
 	else
@@ -211,13 +212,16 @@ static u64 rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_case *c)
 /* Looks at an armed guest, and makes a case of it. */
 static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 {
+	const struct kvmhb_due due = {
+		.at_ns = kvmhb_monitor_due_ns(mon),
+		.asked_ns = READ_ONCE(mon->asked_ns),
+	};
 	struct kvmhb_case c;
 	u64 lately_ns;
 
 	lockdep_assert_held(&mon->lock);
 
-	kvmhb_watch_look(&mon->watch, mon->kvm, mon->pulse, &mon->judging, last_ns,
-			 kvmhb_monitor_due_ns(mon), &c);
+	kvmhb_watch_look(&mon->watch, mon->kvm, mon->pulse, &mon->judging, last_ns, &due, &c);
 	excuse(mon, last_ns, since_ns(mon->watch.run_ns, since_ns(last_ns, mon->watch.seen_ns)));
 
 	c.timing = mon->judging;
@@ -348,18 +352,20 @@ static void look_work(struct work_struct *work)
  * The fast lane. Workers are ordinary tasks, among the vCPUs that they judge: on a host
  * whose CPUs are busy with guests that spin, a look waits behind them. So when a deadline
  * has come, a real-time thread looks, if it is free: one look at a time, and no more than a
- * tenth of a CPU for all. Whoever finds it busy, or a lock taken, leaves the look to the
- * workers, where nobody waits behind another. If the thread does not get to run, as on a
- * CPU that is dead, a timer of the lane's own gives the look to the workers: that of the
- * monitor belongs to who holds its lock.
+ * tenth of a CPU for all, or a millisecond in a row: a guest that falls silent is looked at
+ * more than once. Whoever finds it busy, or a lock taken, leaves the look to the workers,
+ * where nobody waits behind another. If the thread does not get to run, as on a CPU that is
+ * dead, a timer of the lane's own gives the look to the workers: that of the monitor belongs
+ * to who holds its lock.
  */
 #define LANE_SHARE	10
+#define LANE_AHEAD_NS	(LANE_SHARE * NSEC_PER_MSEC)
 #define LANE_PATIENCE_NS	(20 * NSEC_PER_MSEC)
 
 static struct task_struct *lane_thread;
 static unsigned long lane_taken;	/* bit 0: by who is about to be looked at, or is */
 static struct kvmhb_monitor *lane;	/* who is that; waited for as a variable */
-static u64 lane_free_ns;		/* when the next may be, ns of CLOCK_MONOTONIC */
+static u64 lane_paid_ns;		/* its share pays for looks until then, CLOCK_MONOTONIC */
 static struct hrtimer lane_timer;	/* started and cancelled by who has taken the lane */
 
 static int lane_run(void *unused)
@@ -387,7 +393,8 @@ static int lane_run(void *unused)
 			queue_work(kvmhb_wq, &mon->work);
 		}
 		end_ns = ktime_get_ns();
-		WRITE_ONCE(lane_free_ns, end_ns + (LANE_SHARE - 1) * (end_ns - begin_ns));
+		WRITE_ONCE(lane_paid_ns,
+			   max(lane_paid_ns, begin_ns) + LANE_SHARE * (end_ns - begin_ns));
 		/* Waits for its callback: once the lane is free, the monitor may be gone. */
 		hrtimer_cancel(&lane_timer);
 		/* Pairs with the acquire in lane_has(). */
@@ -417,8 +424,11 @@ static enum hrtimer_restart lane_stuck(struct hrtimer *timer)
 static enum hrtimer_restart deadline(struct hrtimer *timer)
 {
 	struct kvmhb_monitor *mon = container_of(timer, struct kvmhb_monitor, timer);
+	u64 now_ns = ktime_get_ns();
 
-	if (ktime_get_ns() < READ_ONCE(lane_free_ns) || test_and_set_bit_lock(0, &lane_taken)) {
+	WRITE_ONCE(mon->asked_ns, now_ns);
+	if (READ_ONCE(lane_paid_ns) > now_ns + LANE_AHEAD_NS ||
+	    test_and_set_bit_lock(0, &lane_taken)) {
 		queue_work(kvmhb_wq, &mon->work);
 		return HRTIMER_NORESTART;
 	}

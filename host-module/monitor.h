@@ -67,6 +67,8 @@ struct kvmhb_patrol;
  * @beat_due_ns: if there is nothing to be seen of the guest but its beats: so long
  *	after the last one the look is due, if that comes first, ns; 0 otherwise.
  *	Like @due_ns, read without @lock by the patrol
+ * @asked_ns: when a timer asked for the look that is due, ns of CLOCK_MONOTONIC; 0 if
+ *	none has yet. Written without @lock by @timer
  * @patrol: who sees to it, or NULL while @timer does
  * @patrol_entry: entry of @patrol's list, under its lock
  *
@@ -126,6 +128,7 @@ struct kvmhb_monitor {
 	unsigned int judged_deaf_cpu;
 	u64 due_ns;
 	u64 beat_due_ns;
+	u64 asked_ns;
 	struct kvmhb_patrol *patrol;
 	struct list_head patrol_entry;
 

@@ -34,6 +34,7 @@
  * @looking_at: the one that is being looked at without @lock, or NULL; waited for as a
  *	variable
  * @next_ns: when @timer expires, ns of CLOCK_MONOTONIC; U64_MAX if it does not
+ * @asked_ns: when it did so last, likewise; written without @lock
  * @timer: queues @work
  * @work: walks through @monitors
  */
@@ -43,6 +44,7 @@ struct kvmhb_patrol {
 	struct list_head due;
 	const struct kvmhb_monitor *looking_at;
 	u64 next_ns;
+	u64 asked_ns;
 	struct hrtimer timer;
 	struct work_struct work;
 };
@@ -96,6 +98,7 @@ static void look_at(struct kvmhb_patrol *patrol, struct kvmhb_monitor *mon)
 	}
 	/* While we have its lock it is not detached, and until we say so it is not freed. */
 	WRITE_ONCE(patrol->looking_at, mon);
+	WRITE_ONCE(mon->asked_ns, READ_ONCE(patrol->asked_ns));
 	mutex_unlock(&patrol->lock);
 	if (is_silent(mon))
 		queue_work(patrols_wq, &mon->work);
@@ -138,7 +141,10 @@ static void walk(struct work_struct *work)
 
 static enum hrtimer_restart expired(struct hrtimer *timer)
 {
-	queue_work(patrols_wq, &container_of(timer, struct kvmhb_patrol, timer)->work);
+	struct kvmhb_patrol *patrol = container_of(timer, struct kvmhb_patrol, timer);
+
+	WRITE_ONCE(patrol->asked_ns, ktime_get_ns());
+	queue_work(patrols_wq, &patrol->work);
 	return HRTIMER_NORESTART;
 }
 

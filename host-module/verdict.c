@@ -29,7 +29,7 @@ static u64 left(u64 until_ns, u64 have_ns)
 static struct kvmhb_ruling look(const struct kvmhb_case *c, struct kvmhb_verdict verdict,
 				u64 in_ns)
 {
-	u64 min_ns = clamp(2 * c->just_denied_ns, LOOK_MIN_NS, look_max_ns(&c->timing));
+	u64 min_ns = clamp(c->just_denied_ns * 3 / 2, LOOK_MIN_NS, look_max_ns(&c->timing));
 
 	return (struct kvmhb_ruling) {
 		.verdict = verdict,

@@ -218,6 +218,12 @@ static void describe(const struct kvmhb_watch *watch, struct kvmhb_case *c)
 	}
 }
 
+/* By how much what happened at a time was later than the look was due. */
+static u64 overrun_ns(const struct kvmhb_due *due, u64 at_ns)
+{
+	return due->at_ns && due->at_ns < at_ns ? at_ns - due->at_ns : 0;
+}
+
 /**
  * kvmhb_watch_look - look at the guest
  * @watch: what has been seen of it
@@ -225,27 +231,30 @@ static void describe(const struct kvmhb_watch *watch, struct kvmhb_case *c)
  * @pulse: its pulse page
  * @timing: how often it has to beat
  * @last_beat_ns: when it last beat, ns of CLOCK_MONOTONIC
- * @due_ns: when this look was to be made, likewise; 0 if it is not the timer's
+ * @due: when this look was to be made
  * @c: gets the case, as far as it follows from what has been seen
  *
  * Context: process; the caller serialises.
  */
 void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse,
-		      const struct kvmhb_timing *timing, u64 last_beat_ns, u64 due_ns,
-		      struct kvmhb_case *c)
+		      const struct kvmhb_timing *timing, u64 last_beat_ns,
+		      const struct kvmhb_due *due, struct kvmhb_case *c)
 {
 	bool was_held = watch->out || watch->deaf;
 	u64 before_ns = watch->run_ns;
 	int sleeps = kvmhb_host_sleeps();
 	u64 now_ns = ktime_get_ns();
 	u64 elapsed_ns = now_ns - watch->seen_ns;
-	u64 late_ns = due_ns && due_ns < now_ns ? min(now_ns - due_ns, elapsed_ns) : 0;
+	u64 late_ns = min(overrun_ns(due, now_ns), elapsed_ns);
+	u64 timer_late_ns = min(overrun_ns(due, due->asked_ns ?: now_ns), late_ns);
 	bool beaten = last_beat_ns != watch->last_beat_ns;
 	u64 denied_ns, run_ns, deaf_ns;
 	u64 waited_ns = 0;
 	bool moved;
 
-	denied_ns = max(look_at_vcpus(watch, kvm, elapsed_ns, &waited_ns), late_ns);
+	denied_ns = look_at_vcpus(watch, kvm, elapsed_ns, &waited_ns);
+	/* If our timer came too late, so may the guest's. What we waited for a CPU is ours. */
+	denied_ns = max(denied_ns, watch->nr_vcpus ? timer_late_ns : late_ns);
 	/* A vCPU or a timer may be on a host CPU that serves no interrupt. */
 	deaf_ns = kvmhb_host_deaf_ns();
 	denied_ns = max(denied_ns, min(deaf_ns - watch->deaf_ns, elapsed_ns));

@@ -50,6 +50,16 @@ struct kvmhb_slot_watch {
 };
 
 /**
+ * struct kvmhb_due - when a look was to be made
+ * @at_ns: ns of CLOCK_MONOTONIC; 0 if no timer was to ask for it
+ * @asked_ns: when the timer did ask, likewise; 0 if it has not yet
+ */
+struct kvmhb_due {
+	u64 at_ns;
+	u64 asked_ns;
+};
+
+/**
  * struct kvmhb_watch - what has been seen of a guest
  * @seen_ns: time of the last look, ns of CLOCK_MONOTONIC
  * @last_beat_ns: the last beat known at it, likewise
@@ -115,8 +125,8 @@ void kvmhb_watch_uninit(struct kvmhb_watch *watch);
 void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 			 const struct kvmhb_pulse *pulse);
 void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse,
-		      const struct kvmhb_timing *timing, u64 last_beat_ns, u64 due_ns,
-		      struct kvmhb_case *c);
+		      const struct kvmhb_timing *timing, u64 last_beat_ns,
+		      const struct kvmhb_due *due, struct kvmhb_case *c);
 void kvmhb_watch_begin_window(struct kvmhb_watch *watch);
 void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus);
 bool kvmhb_watch_stale_changed(const struct kvmhb_watch *watch);

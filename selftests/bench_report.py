@@ -111,13 +111,13 @@ class Report:
         if self.pulse is not None:
             yield "a pulse beyond the timer's interrupt", "<= 150", number(self.pulse), self.pulse / 150
         if self.latency:
-            late = {clock: [ns for found in self.latency.values() for ns in found[clock]]
-                    for clock in ("run", "wall")}
-            for clock, all_ns in late.items():
-                p999 = percentile(all_ns, 999)
-                yield (f"detection, p99.9 after the deadline, ns, {clock} clock", "<= 100 000", number(p999),
-                       p999 / 100000)
-            early = sum(ns < 0 for all_ns in late.values() for ns in all_ns)
+            p999 = percentile([ns for found in self.latency.values() for ns in found["run"]], 999)
+            yield ("detection, p99.9 after the deadline, ns, run clock", "<= 100 000", number(p999), p999 / 100000)
+            for kind, found in self.latency.items():
+                p999 = percentile(found["wall"], 999)
+                yield (f"detection of {kind}, p99.9 after the deadline, ns, wall clock", "<= 200 000", number(p999),
+                       p999 / 200000)
+            early = sum(ns < 0 for found in self.latency.values() for clock in ("run", "wall") for ns in found[clock])
             yield "detections before the deadline", "0", number(early), 1 + early
         for row in self.sizes:
             if row["monitors"] != 10000:

@@ -1325,7 +1325,7 @@ static void rules_of_excuses(struct kunit *test)
 		{ "for little more", { KVMHB_LATE }, 6410, 11, { .just_denied_ns = 1 },
 		  { KVMHB_LATE }, 1 },
 		{ "and just so", { KVMHB_LATE }, 6410, 11, { .just_denied_ns = 10 * MS },
-		  { KVMHB_LATE }, 20 },
+		  { KVMHB_LATE }, 15 },
 		{ "and hung", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 76800, 70400,
 		  { .waited_ns = 70400 * MS, .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
@@ -1494,7 +1494,7 @@ static void rules_without_exception(struct kunit *test)
 					      ruling.verdict.state == KVMHB_PANICKED, "case %u", n);
 		} else {
 			KUNIT_ASSERT_GE_MSG(test, ruling.look_in_ns,
-					    min(max(2 * c.denied_ns, MS / 20),
+					    min(max(c.denied_ns * 3 / 2, MS / 20),
 						c.host_asked ? 1 * MS : max_ns),
 					    "case %u", n);
 			KUNIT_ASSERT_LE_MSG(test, ruling.look_in_ns,
@@ -1579,11 +1579,14 @@ static void move_slot(struct watch_test *w, unsigned int nr)
 	le64_add_cpu(&w->slots[nr].pulses, 1);
 }
 
+static const struct kvmhb_due no_timer;
+
 /* A look, so much time after the last. */
 static void look_after(struct watch_test *w, u64 ns, u64 last_beat_ns)
 {
 	w->watch.seen_ns -= ns;
-	kvmhb_watch_look(&w->watch, NULL, &w->pulse, &w->timing, last_beat_ns, 0, &w->seen);
+	kvmhb_watch_look(&w->watch, NULL, &w->pulse, &w->timing, last_beat_ns, &no_timer,
+			 &w->seen);
 }
 
 static unsigned int stale_cpus(struct watch_test *w)
@@ -1669,7 +1672,7 @@ static void watch_gap_in_the_numbers(struct kunit *test)
 	w->slots[w->pulse.nr_slots - 1].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
 	for (look = 0; look < LOOKS_FOR_ALL; look++) {
 		watch->seen_ns = ktime_get_ns();
-		kvmhb_watch_look(watch, kvm, &w->pulse, &w->timing, 0, 0, &w->seen);
+		kvmhb_watch_look(watch, kvm, &w->pulse, &w->timing, 0, &no_timer, &w->seen);
 	}
 	KUNIT_EXPECT_EQ(test, watch->nr_slots, w->pulse.nr_slots);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
@@ -1799,6 +1802,7 @@ static void watch_run_clock(struct kunit *test)
 {
 	struct watch_test *w = watch_test_init(test);
 	struct kvmhb_watch *watch = &w->watch;
+	struct kvmhb_due due;
 	u64 run_ns;
 
 	look_after(w, HOUR, 0);
@@ -1852,9 +1856,45 @@ static void watch_run_clock(struct kunit *test)
 	/* The look was due a nanosecond after the last one: all but that is the host's. */
 	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
 	watch->seen_ns = 0;
-	kvmhb_watch_look(watch, NULL, &w->pulse, &w->timing, 0, 1, &w->seen);
+	due.at_ns = 1;
+	due.asked_ns = 1;	/* without vCPUs nothing else is known of the host's CPUs */
+	kvmhb_watch_look(watch, NULL, &w->pulse, &w->timing, 0, &due, &w->seen);
 	KUNIT_EXPECT_TRUE(test, watch->host_late);
 	KUNIT_EXPECT_EQ(test, watch->run_ns, 1);
+}
+
+/* The vCPUs of a VM had their time, whatever the look waited for; but not if the timer did. */
+static void watch_late_looks(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		u64 at_ns, asked_ns;	/* with the look before at 0 */
+		bool denied;
+	} rows[] = {
+		{ "no timer", 0, 0, false },
+		{ "the timer in time", 1, 1, false },
+		{ "the timer has not come", 1, 0, true },
+		{ "the timer after the look", 1, U64_MAX, true },
+	};
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+	struct kvm *kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+	xa_init(&kvm->vcpu_array);
+	atomic_set(&kvm->online_vcpus, 1);
+	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct kvmhb_due due = { rows[i].at_ns, rows[i].asked_ns };
+
+		kvmhb_watch_restart(watch, kvm, &w->pulse);
+		watch->seen_ns = 0;
+		kvmhb_watch_look(watch, kvm, &w->pulse, &w->timing, 0, &due, &w->seen);
+		KUNIT_EXPECT_EQ_MSG(test, watch->denied_ns > 1, rows[i].denied, "%s", rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, watch->host_late, !!rows[i].at_ns, "%s", rows[i].what);
+	}
+	kvmhb_watch_uninit(watch);
 }
 
 static u32 config_long(const struct kvmhb_config_space *space, unsigned int at)
@@ -1947,6 +1987,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(watch_beat_at_a_look),
 	KUNIT_CASE(watch_layers),
 	KUNIT_CASE(watch_run_clock),
+	KUNIT_CASE(watch_late_looks),
 	KUNIT_CASE(config_space),
 	{}
 };
