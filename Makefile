@@ -33,6 +33,6 @@ style:
 clean:
 	find host-module guest-module selftests -name '*.o' -o -name '*.ko' -o -name '*.mod' -o \
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
-	rm -rf build Module.symvers modules.order .*.cmd
+	rm -rf build Module.symvers modules.order .*.cmd .*.o
 
 .PHONY: modules install demo check matrix bench style clean
