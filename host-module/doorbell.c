@@ -9,9 +9,9 @@
 
 /*
  * In the context of whoever signals, a vCPU's thread as a rule: the lock of the wait
- * queue is held, interrupts are off. What the eventfd has counted is of no interest,
- * and not taken from it. Nor is EPOLLHUP: KVM signals on when the VMM has closed the
- * file, and we hold on to the eventfd until we are detached.
+ * queue is held, and interrupts are off but on PREEMPT_RT. What the eventfd has counted
+ * is of no interest, and not taken from it. Nor is EPOLLHUP: KVM signals on when the VMM
+ * has closed the file, and we hold on to the eventfd until we are detached.
  */
 static int ring(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {

@@ -166,7 +166,7 @@ static void look_again(struct kvmhb_monitor *mon, u64 look_in_ns)
 	if (patrolled)
 		kvmhb_patrol_join(mon);
 	else
-		hrtimer_start(&mon->timer, ns_to_ktime(mon->due_ns), HRTIMER_MODE_ABS);
+		hrtimer_start(&mon->timer, ns_to_ktime(mon->due_ns), HRTIMER_MODE_ABS_HARD);
 }
 
 /* Whether a ruling says something that was not yet said. */
@@ -411,6 +411,13 @@ static bool lane_has(const struct kvmhb_monitor *mon)
 	return smp_load_acquire(&lane) == mon;
 }
 
+/*
+ * Timers of this module expire in the hard interrupt, on PREEMPT_RT too. Else a thread of low
+ * real-time priority would run them there, on the CPU where they were started; as a rule
+ * that is where a guest has said a word, and a vCPU of higher priority that spins on it
+ * would keep its own silence from being noticed. Callbacks may wake threads and queue work,
+ * for which the kernel takes raw locks alone, and take no lock of ours.
+ */
 static enum hrtimer_restart lane_stuck(struct hrtimer *timer)
 {
 	/* Acquire: pairs with the release in deadline(). */
@@ -432,7 +439,7 @@ static enum hrtimer_restart deadline(struct hrtimer *timer)
 		queue_work(kvmhb_wq, &mon->work);
 		return HRTIMER_NORESTART;
 	}
-	hrtimer_start(&lane_timer, ns_to_ktime(LANE_PATIENCE_NS), HRTIMER_MODE_REL);
+	hrtimer_start(&lane_timer, ns_to_ktime(LANE_PATIENCE_NS), HRTIMER_MODE_REL_HARD);
 	/* Pairs with the acquire in lane_run(), lane_has() and lane_stuck(). */
 	smp_store_release(&lane, mon);
 	wake_up_process(lane_thread);
@@ -797,7 +804,7 @@ int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 	say_if_too_fine(mon);
 	mutex_init(&mon->lock);
 	INIT_WORK(&mon->work, look_work);
-	hrtimer_setup(&mon->timer, deadline, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	hrtimer_setup(&mon->timer, deadline, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
 	INIT_LIST_HEAD(&mon->notify_entry);
 	ratelimit_state_init(&mon->limit, KVMHB_REPORT_INTERVAL, KVMHB_REPORT_BURST);
 	ratelimit_state_init(&mon->outage_limit, KVMHB_REPORT_INTERVAL, KVMHB_REPORT_BURST);
@@ -836,7 +843,7 @@ int kvmhb_monitors_init(void)
 	ret = kvmhb_host_init();
 	if (ret)
 		goto reports_exit;
-	hrtimer_setup(&lane_timer, lane_stuck, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_setup(&lane_timer, lane_stuck, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
 	lane_thread = kthread_run(lane_run, NULL, "kvm_heartbeat");
 	if (IS_ERR(lane_thread)) {
 		ret = PTR_ERR(lane_thread);

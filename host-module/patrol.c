@@ -64,7 +64,7 @@ static void come_by(struct kvmhb_patrol *patrol, u64 when_ns)
 	if (when_ns >= patrol->next_ns)
 		return;
 	patrol->next_ns = when_ns;
-	hrtimer_start(&patrol->timer, ns_to_ktime(when_ns), HRTIMER_MODE_ABS);
+	hrtimer_start(&patrol->timer, ns_to_ktime(when_ns), HRTIMER_MODE_ABS_HARD);
 }
 
 /* Whether a monitor is to be looked at now that the patrol is here. */
@@ -139,6 +139,7 @@ static void walk(struct work_struct *work)
 	mutex_unlock(&patrol->lock);
 }
 
+/* In the hard interrupt even on PREEMPT_RT, as all callbacks of ours: see monitor.c. */
 static enum hrtimer_restart expired(struct hrtimer *timer)
 {
 	struct kvmhb_patrol *patrol = container_of(timer, struct kvmhb_patrol, timer);
@@ -227,7 +228,8 @@ void kvmhb_patrols_init(struct workqueue_struct *wq)
 		INIT_LIST_HEAD(&patrols[i].due);
 		patrols[i].next_ns = U64_MAX;
 		INIT_WORK(&patrols[i].work, walk);
-		hrtimer_setup(&patrols[i].timer, expired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+		hrtimer_setup(&patrols[i].timer, expired, CLOCK_MONOTONIC,
+			      HRTIMER_MODE_ABS_HARD);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <linux/vfio.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -1234,6 +1235,54 @@ TEST_F(hb, listeners_are_not_kept_busy)
 	ASSERT_EQ(0, pthread_join(thread, &wakes));
 	EXPECT_LE(0, (long)wakes);
 	EXPECT_GE((now_s() - begin) * 100 + 3, (long)wakes);
+}
+
+static atomic_bool hog_may_end;
+
+static void *await_outage(void *arg)
+{
+	bool seen = becomes(arg, "state", "unresponsive");
+
+	atomic_store(&hog_may_end, true);
+	return (void *)seen;
+}
+
+/* Who has a CPU to itself, by real-time priority, keeps no timer there from expiring. */
+TEST_F(hb, a_real_time_hog_hides_nothing)
+{
+	struct sched_param fifo = { .sched_priority = 50 }, other = {};
+	cpu_set_t all, mine, rest;
+	pthread_t thread;
+	double end;
+	void *seen;
+
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(all), &all));
+	CPU_ZERO(&mine);
+	CPU_SET(sched_getcpu(), &mine);
+	CPU_XOR(&rest, &all, &mine);
+	if (!CPU_COUNT(&rest))
+		SKIP(return, "needs a second CPU");
+
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "1000000000"));
+	ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "86400000000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	ASSERT_TRUE(becomes(&self->m, "state", "late"));
+
+	atomic_store(&hog_may_end, false);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(rest), &rest));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, await_outage, &self->m));
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(mine), &mine));
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &fifo));
+	/* A look, and the timer of the next one, on this CPU. */
+	EXPECT_EQ(0, attr_set(&self->m, "timeout_ns", "5000000000"));
+	for (end = now_s() + 20; !atomic_load(&hog_may_end) && now_s() < end;)
+		;
+	EXPECT_TRUE(atomic_load(&hog_may_end));
+	sched_setscheduler(0, SCHED_OTHER, &other);
+	sched_setaffinity(0, sizeof(all), &all);
+	ASSERT_EQ(0, pthread_join(thread, &seen));
+	EXPECT_TRUE((long)seen);
 }
 
 TEST_F(hb, uevents)
