@@ -23,6 +23,11 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
+# What takes too long for check: guest after guest boots.
+BOOTS ?= 200
+torture:
+	@selftests/boots $(BOOTS)
+
 # What a beat costs, and how exactly silence is noticed.
 bench:
 	@selftests/bench
@@ -35,4 +40,4 @@ clean:
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
 	rm -rf build Module.symvers modules.order .*.cmd .*.o
 
-.PHONY: modules install demo check matrix bench style clean
+.PHONY: modules install demo check matrix torture bench style clean
