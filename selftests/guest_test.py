@@ -63,9 +63,9 @@ class Run:
         self.guest = None
 
     def start(self, **options):
-        defaults = {"append": "panic=0", "devices": [self.monitor.device],
+        defaults = {"cpus": 2, "append": "panic=0", "devices": [self.monitor.device],
                     "files": {"/bin/poke": f"{TOP}/build/bin/poke"} | dynamic("/usr/bin/wdctl")}
-        self.guest = Guest(cpus=2, **(defaults | self.options | options))
+        self.guest = Guest(**(defaults | self.options | options))
         self.wait_boot()
 
     def wait_boot(self):
@@ -500,6 +500,36 @@ def test_removal_unplugs(run):
     run.monitor.wait_state("alive")
 
 
+def test_native_unplug(run):
+    """A slot that loses power before the VMM closes the device: what the guest had said stays, whoever asked for it"""
+    other = Run(kernel=run.options["kernel"], machine="q35")
+    # PCI Express's own hotplug, in place of ACPI's.
+    other.start(devices=["pcie-root-port,id=root,chassis=1,slot=1", f"{other.monitor.device},bus=root"],
+                args=["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"])
+    guest, monitor = other.guest, other.monitor
+    goodbye = ["stopped:unload", "detached:unload"], ["stopped:unload", "waiting", "detached:unload"]
+    with guest:
+        other.load()
+        for power_off in (lambda: guest.qmp("device_del", id="hb"),
+                          lambda: guest.run("echo 0 > $(echo /sys/bus/pci/slots/*/power)")):
+            since = monitor.mark()
+            power_off()
+            guest.qmp_event("DEVICE_DELETED")
+            monitor.wait_event("detach", since)
+            history = monitor.history(since)
+            if history not in goodbye:
+                raise AssertionError(f"history of an unplug: {history}")
+            guest.qmp("device_add", driver="vfio-pci", sysfsdev=monitor.dir, id="hb", bus="root")
+            monitor.wait_state("alive", since)
+            monitor.wait_beats(2)
+        since = monitor.mark()
+        monitor.remove()
+        history = monitor.history(since)
+        if history not in goodbye:
+            raise AssertionError(f"history of a removal: {history}")
+        other.no_trouble()
+
+
 def test_panic(run):
     """A panic is reported at once, whatever the timeout, and stays"""
     run.no_trouble()
@@ -612,8 +642,8 @@ def test_nothing_is_left(run):
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
        "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "systemd", "cpu_hotplug", "isolated_cpu",
-       "unload", "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "panic",
-       "power_off", "suspend", "hibernate", "kill", "nothing_is_left"]
+       "unload", "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug",
+       "removal_unplugs", "native_unplug", "panic", "power_off", "suspend", "hibernate", "kill", "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
          "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off",
          "nothing_is_left"]
