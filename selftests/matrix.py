@@ -257,6 +257,23 @@ def vmm_killed(stage, since):
     stage.restart()
 
 
+@scenario("detached:vmm-gone", "waiting", "alive", mere=STARVED)
+def vmm_dies_slowly(stage, since):
+    """The VMM is killed, and takes three timeouts to die"""
+    stage.guest.run("dd if=/dev/zero of=/tmp/fill bs=1M count=80 2>/dev/null")
+    stage.monitor.wait_beats(1)
+    group = Group(stage)
+    group.set("cpu.max", "1000 1000000")
+    stage.guest.kill()
+    time.sleep(stage.timeouts(3) / 1000)
+    expect(story(stage.monitor.history(since), "vmm_dies_slowly"), [], "while it dies")
+    expect(stage.monitor.get("state") in ("alive", "late"), True, "not dead yet")
+    group.set("cpu.max", "max")
+    stage.monitor.wait_state("detached", since)
+    stage.restart()
+    group.remove()
+
+
 # Innocent, whoever is to blame
 
 @scenario("late:vmm-stuck", "alive")
@@ -290,6 +307,25 @@ def host_blocked(stage, since):
     disk.run("fsfreeze -u {dir}")
     stage.monitor.wait_event("state", since, count=2, new="alive")
     stage.guest.run("true")
+
+
+@scenario("detached:vmm-gone", "waiting", "alive", mere=STARVED + ["late:host-blocked"])
+def memory_high(stage, since):
+    """The VMM is above its cgroup's memory.high, and all of its threads are made to sleep"""
+    stage.restart()
+    stage.guest.run("mkdir /tmp/fill && mount -t tmpfs -o size=100% fill /tmp/fill")
+    stage.monitor.wait_beats(2)
+    group = Group(stage)
+    group.set("memory.high", 0)
+    # More than what the guest has used while it booted: new memory for it, and for the VMM.
+    filling = stage.guest.send("dd if=/dev/zero of=/tmp/fill/file bs=1M count=250 2>/dev/null")
+    if 2 * stage.interval_ns < SEC:
+        stage.monitor.wait_state("late", since, cause="host-blocked")
+    time.sleep(max(stage.timeouts(3) / 1000, 10))
+    group.set("memory.high", "max")
+    filling.wait()
+    stage.guest.run("umount /tmp/fill")
+    group.remove()
 
 
 class Disk:
@@ -417,7 +453,7 @@ class Group:
     def __init__(self, stage):
         self.dir = f"{CGROUP}/{stage.monitor.uuid}"
         self.pid = stage.guest.pid
-        write(f"{CGROUP}/cgroup.subtree_control", "+cpu")
+        write(f"{CGROUP}/cgroup.subtree_control", "+cpu +memory")
         os.mkdir(self.dir)
         self.set("cgroup.procs", self.pid)
 
@@ -425,7 +461,9 @@ class Group:
         write(f"{self.dir}/{name}", value)
 
     def remove(self):
-        write(f"{CGROUP}/cgroup.procs", self.pid)
+        """Let the VMM go, if it is not dead."""
+        if os.path.exists(f"/proc/{self.pid}"):
+            write(f"{CGROUP}/cgroup.procs", self.pid)
         os.rmdir(self.dir)
 
 
