@@ -242,6 +242,28 @@ def panic(stage, since):
     stage.load()
 
 
+@scenario("detached:vmm-gone", "waiting", "alive", "unresponsive:beat-lost", "waiting", "alive",
+          mere=MERE + ["unresponsive:hung", "unresponsive:halted", "unresponsive:unknown"])
+def crash_kernel(stage, since):
+    """The guest panics and enters its crash kernel, without a word: at last it is said that a kernel lives in there"""
+    stage.restart(memory="768M", append=f"{stage.options['append']} crashkernel=256M")
+    stage.monitor.set("timeout_ns", 60 * SEC)   # as for any kexec
+    stage.guest.run("kexec -p /boot/vmlinuz /boot/initrd && echo N > /sys/class/tty/ttyS0/console")
+    stage.monitor.set("timeout_ns", 0)
+    stage.monitor.wait_beats(2)
+    mark = stage.monitor.mark()
+    stage.guest.send("taskset 1 sh -c 'echo c > /proc/sysrq-trigger'")
+    stage.wait_boot()
+    stage.monitor.wait_state("unresponsive", mark, cause="beat-lost")
+    # It may idle for long, and is nothing else by that.
+    stage.wait(12000)
+    expect((stage.monitor.get("state"), stage.monitor.get("cause")), ("unresponsive", "beat-lost"))
+    stage.guest.send("reboot -f")
+    stage.monitor.wait_state("waiting", mark)
+    stage.wait_boot()
+    stage.load()
+
+
 @scenario("panicked:triple-fault", "waiting", "alive")
 def triple_fault(stage, since):
     """A triple fault resets the guest"""

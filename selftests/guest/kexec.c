@@ -2,6 +2,7 @@
 /*
  * kexec -l KERNEL INITRD: load the kernel that is to replace the running one; the
  * command line stays as it is. kexec -e: replace it. As kexec-tools' `kexec -s`.
+ * kexec -p KERNEL INITRD: load the one that a panic enters, on one CPU.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -11,7 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int load(const char *kernel_path, const char *initrd_path)
+static int load(const char *kernel_path, const char *initrd_path, const char *more,
+		unsigned long flags)
 {
 	char line[4096];
 	int kernel, initrd, file;
@@ -23,11 +25,11 @@ static int load(const char *kernel_path, const char *initrd_path)
 	if (kernel < 0 || initrd < 0 || file < 0)
 		err(1, "open");
 	length = read(file, line, sizeof(line));
-	if (length < 1 || length == sizeof(line))
+	if (length < 1 || length + strlen(more) > sizeof(line))
 		err(1, "/proc/cmdline");
-	line[length - 1] = 0;	/* the line feed */
+	memcpy(line + length - 1, more, strlen(more) + 1);	/* in place of the line feed */
 
-	if (syscall(SYS_kexec_file_load, kernel, initrd, length, line, 0))
+	if (syscall(SYS_kexec_file_load, kernel, initrd, strlen(line) + 1, line, flags))
 		err(1, "kexec_file_load");
 	return 0;
 }
@@ -35,9 +37,11 @@ static int load(const char *kernel_path, const char *initrd_path)
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "-l"))
-		return load(argv[2], argv[3]);
+		return load(argv[2], argv[3], "", 0);
+	if (argc == 4 && !strcmp(argv[1], "-p"))
+		return load(argv[2], argv[3], " nr_cpus=1 reboot=a", KEXEC_FILE_ON_CRASH);
 	if (argc != 2 || strcmp(argv[1], "-e"))
-		errx(2, "usage: kexec -l KERNEL INITRD, then kexec -e");
+		errx(2, "usage: kexec -l KERNEL INITRD, then kexec -e; or kexec -p KERNEL INITRD");
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
 	err(1, "reboot");
 }
