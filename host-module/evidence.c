@@ -220,6 +220,8 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 		.kernel = running && mode != IN_GUEST_MODE && mode != EXITING_GUEST_MODE,
 		/* Without KVM's interrupt controller, it is the VMM that halts. */
 		.halted = running ? READ_ONCE(vcpu->stat.generic.blocking) : exit == KVM_EXIT_HLT,
+		.stepped = (!running && exit == KVM_EXIT_DEBUG) ||
+			   READ_ONCE(vcpu->guest_debug) & KVM_GUESTDBG_SINGLESTEP,
 		.exit = exit,
 #ifdef CONFIG_X86
 		.irqs = READ_ONCE(vcpu->stat.irq_injections),
@@ -232,6 +234,9 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 	if (task)
 		read_task(task, then, evidence);
 	rcu_read_unlock();
+	/* Its thread comes and goes; it is the vCPU that is held. */
+	if (evidence->stepped && !strchr("XZ-", evidence->task))
+		evidence->task = 't';
 	/* Last: who was outside the guest before, and still has as many, was so all along. */
 	evidence->exits = READ_ONCE(vcpu->stat.exits);
 	return true;

@@ -11,12 +11,15 @@ struct kvm;
  * struct kvmhb_vcpu - what is known of a vCPU at one moment
  * @pid: the thread that runs it; 0 if none ever has, if it has ended, or if the guest
  *	has yet to start this vCPU
- * @task: the thread's state, as ps(1) shows it; 'F' if the freezer holds it, 'X' if it
- *	is ending or has been killed, '-' if @pid is 0
+ * @task: the thread's state, as ps(1) shows it; 'F' if the freezer holds it, 't' also if
+ *	the VMM's debugger holds the vCPU, 'X' if it is ending or has been killed, '-' if
+ *	@pid is 0
  * @running: the VMM has it in KVM_RUN. Guest code, exits that KVM handles, and
  *	halts count; userspace does not
  * @kernel: while @running: its thread is in the host's kernel, and not in the guest
  * @halted: it waits for an interrupt, by its own wish
+ * @stepped: the VMM has it execute one instruction at a time, or it has left for the VMM's
+ *	debugger
  * @exit: why it last left for the VMM, KVM_EXIT_*. The VMM can write it: a hint
  * @exits: how often it left the guest, any reason
  * @irqs: how often an interrupt was delivered to it; 0 where KVM does not count
@@ -36,6 +39,7 @@ struct kvmhb_vcpu {
 	bool running;
 	bool kernel;
 	bool halted;
+	bool stepped;
 	u32 exit;
 	u64 exits;
 	u64 irqs;

@@ -55,8 +55,9 @@ u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
  *
  * What it executed and what it chose to halt was its own. All the rest was
  * denied to it: it waited for a host CPU, was stopped, frozen, outside KVM_RUN,
- * or busy or asleep in the host's kernel. A halt ends when the thread runs, not when
- * it is woken, so that a wait may hide in one; hence the larger of the two.
+ * stepped by a debugger, or busy or asleep in the host's kernel. A halt ends when
+ * the thread runs, not when it is woken, so that a wait may hide in one; hence the
+ * larger of the two.
  *
  * Return: ns, @elapsed_ns at most. Context: any.
  */
@@ -70,6 +71,10 @@ u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now,
 		return elapsed_ns;	/* sums of two threads */
 	/* Whatever its thread was busy with, it was not the guest. */
 	if (!then->running && !now->running && !now->halted && then->exits == now->exits)
+		return elapsed_ns;
+
+	/* An instruction now and then, and its thread busy with the debugger in between. */
+	if (then->stepped || now->stepped)
 		return elapsed_ns;
 
 	if (is_same_halt(then, now))

@@ -307,6 +307,66 @@ class Guest:
             initrd.write(_cpio(ours))
 
 
+class Gdb:
+    """QEMU's gdb stub, and who is connected to it. Connecting stops the VM."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.path = f"/tmp/{guest.name}-gdb"
+        self.server(f"unix:{self.path},server=on,wait=off")
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(self.path)
+        self.send("?")
+        self.drain()
+
+    def server(self, device):
+        self.guest.qmp("human-monitor-command", **{"command-line": f"gdbserver {device}"})
+
+    def send(self, command):
+        """Send a packet."""
+        self.socket.sendall(b"$%b#%02x" % (command.encode(), sum(command.encode()) & 255))
+
+    def receive(self):
+        """Wait for a packet."""
+        answer = b""
+        while answer[-3:-2] != b"#":
+            byte = self.socket.recv(1)
+            if not byte:
+                raise GuestError("QEMU has closed the connection to gdb")
+            answer = (answer + byte).lstrip(b"+")
+        self.socket.sendall(b"+")
+        return answer[1:-3].decode()
+
+    def drain(self):
+        """Take all that is said, of which some is said by itself: the VM has stopped."""
+        self.socket.settimeout(1)
+        try:
+            while True:
+                self.receive()
+        except TimeoutError:
+            pass
+        self.socket.settimeout(TIMEOUT)
+
+    def step(self):
+        """Have one CPU execute one instruction; others run meanwhile."""
+        self.send("s")
+        self.receive()
+
+    def stop(self):
+        """End a step, if it does not end by itself, as that of a CPU that has halted."""
+        self.socket.sendall(b"\x03")
+        self.drain()
+
+    def close(self):
+        """Go on and detach."""
+        self.send("D")
+        self.receive()
+        self.server("none")
+        self.socket.close()
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+
+
 def _lines(stream):
     """The lines of a stream, which may end with an error as well: QEMU was killed."""
     try:

@@ -22,7 +22,7 @@ import time
 import traceback
 
 from guest_test import FAULT, FAULT_KO, MS, SEC, Run, expect, expect_in, save, test_kexec, test_reboot
-from hb import TOP, GuestError, Timeout, kernels
+from hb import TOP, Gdb, GuestError, Timeout, kernels
 
 TIMINGS = {"200ms": 200 * MS, "2s": 2 * SEC}   # the interval; the timeout is twice as long
 MERE = ["late"] + [f"late:{cause}" for cause in ("starved", "paused", "vmm-stuck", "host-blocked", "host-degraded")]
@@ -457,6 +457,19 @@ def debugger(stage, since):
     stage.monitor.wait_state("paused", since)
     for tid in seized:
         ptrace(PTRACE_DETACH, tid)
+
+
+@scenario(mere=STARVED + ["paused:paused", "late:paused"])
+def single_steps(stage, since):
+    """A developer stops a busy guest by QEMU's gdb stub, and has one CPU go on step by step"""
+    stage.guest.run("for cpu in 0 1; do (while :; do :; done) & echo $!; done > /tmp/busy")
+    gdb = Gdb(stage.guest)
+    stage.monitor.wait_state("paused", since)
+    end = time.monotonic() + stage.timeouts(5) / 1000
+    while time.monotonic() < end:
+        gdb.step()
+    gdb.close()
+    stage.guest.run("kill $(cat /tmp/busy)")
 
 
 @scenario("paused:paused", "alive")

@@ -695,6 +695,12 @@ static void run_clock_places(struct kunit *test)
 		{ "it left", { .pid = 7, .running = true }, { .pid = 7 }, 0 },
 		{ "it came", { .pid = 7 }, { .pid = 7, .running = true }, 0 },
 		{ "halted by the VMM", { .pid = 7 }, { .pid = 7, .halted = true }, 0 },
+		{ "step by step", { .pid = 7, .exits = 1, .stepped = true },
+		  { .pid = 7, .running = true, .exits = 9, .stepped = true }, 1000 },
+		{ "stepped now", { .pid = 7, .running = true },
+		  { .pid = 7, .exits = 9, .stepped = true }, 1000 },
+		{ "stepped before", { .pid = 7, .exits = 1, .stepped = true },
+		  { .pid = 7, .running = true, .exits = 9 }, 1000 },
 		{ "another thread", { .pid = 7, .running = true }, { .pid = 8, .running = true },
 		  1000 },
 		{ "its first thread", {}, { .pid = 7, .running = true }, 1000 },
@@ -845,6 +851,29 @@ static void evidence_of_ending(struct kunit *test)
 }
 
 #ifdef CONFIG_X86
+/* A VM of one vCPU, which is run by the test's own thread. */
+static struct kvm_vcpu *make_vcpu(struct kunit *test, struct kvm **kvm)
+{
+	struct kvm_vcpu *vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
+
+	*kvm = kunit_kzalloc(test, sizeof(**kvm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, *kvm);
+	KUNIT_ASSERT_NOT_NULL(test, vcpu);
+	vcpu->run = kunit_kzalloc(test, sizeof(*vcpu->run), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vcpu->run);
+	vcpu->wants_to_run = true;
+#ifdef KVMHB_HAVE_VCPU_PID_LOCK
+	rwlock_init(&vcpu->pid_lock);
+	vcpu->pid = task_pid(current);
+#else
+	rcu_assign_pointer(vcpu->pid, task_pid(current));
+#endif
+	xa_init(&(*kvm)->vcpu_array);
+	KUNIT_ASSERT_FALSE(test, xa_is_err(xa_store(&(*kvm)->vcpu_array, 0, vcpu, GFP_KERNEL)));
+	atomic_set(&(*kvm)->online_vcpus, 1);
+	return vcpu;
+}
+
 /* A CPU that the guest has not started, or has put down by INIT, is none. */
 static void evidence_of_unstarted(struct kunit *test)
 {
@@ -857,27 +886,12 @@ static void evidence_of_unstarted(struct kunit *test)
 		{ KVM_MP_STATE_INIT_RECEIVED, false },
 		{ KVM_MP_STATE_HALTED, true },
 	};
-	struct kvm *kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
-	struct kvm_vcpu *vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
 	struct kvmhb_vcpu seen;
+	struct kvm *kvm;
+	struct kvm_vcpu *vcpu = make_vcpu(test, &kvm);
 	int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, kvm);
-	KUNIT_ASSERT_NOT_NULL(test, vcpu);
-	vcpu->run = kunit_kzalloc(test, sizeof(*vcpu->run), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, vcpu->run);
-	vcpu->wants_to_run = true;
 	vcpu->stat.generic.blocking = true;
-#ifdef KVMHB_HAVE_VCPU_PID_LOCK
-	rwlock_init(&vcpu->pid_lock);
-	vcpu->pid = task_pid(current);
-#else
-	rcu_assign_pointer(vcpu->pid, task_pid(current));
-#endif
-	xa_init(&kvm->vcpu_array);
-	KUNIT_ASSERT_FALSE(test, xa_is_err(xa_store(&kvm->vcpu_array, 0, vcpu, GFP_KERNEL)));
-	atomic_set(&kvm->online_vcpus, 1);
-
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		vcpu->arch.mp_state = rows[i].state;
 		KUNIT_EXPECT_TRUE(test, kvmhb_evidence_vcpu(kvm, 0, NULL, &seen));
@@ -889,6 +903,42 @@ static void evidence_of_unstarted(struct kunit *test)
 	vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
 	KUNIT_EXPECT_TRUE(test, kvmhb_evidence_vcpu(kvm, 0, &seen, &seen));
 	KUNIT_EXPECT_EQ(test, kvmhb_denied_ns(&seen, &seen, SEC), 0);
+	xa_destroy(&kvm->vcpu_array);
+}
+
+/* The VMM's debugger has it: in an instruction, or between two. */
+static void evidence_of_steps(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		bool running;
+		u32 exit;
+		unsigned long debug;
+		bool held;
+	} rows[] = {
+		{ "runs", true },
+		{ "runs up to a breakpoint", true, 0,
+		  KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP },
+		{ "left for the debugger, some time ago", true, KVM_EXIT_DEBUG },
+		{ "in a step", true, 0, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP, true },
+		{ "after a step", false, KVM_EXIT_DEBUG, 0, true },
+		{ "before a step", false, KVM_EXIT_INTR,
+		  KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP, true },
+		{ "left for a signal", false, KVM_EXIT_INTR },
+	};
+	struct kvmhb_vcpu seen;
+	struct kvm *kvm;
+	struct kvm_vcpu *vcpu = make_vcpu(test, &kvm);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		vcpu->wants_to_run = rows[i].running;
+		vcpu->run->exit_reason = rows[i].exit;
+		vcpu->guest_debug = rows[i].debug;
+		KUNIT_EXPECT_TRUE(test, kvmhb_evidence_vcpu(kvm, 0, NULL, &seen));
+		KUNIT_EXPECT_EQ_MSG(test, seen.stepped, rows[i].held, "%s", rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, seen.task == 't', rows[i].held, "%s", rows[i].what);
+	}
 	xa_destroy(&kvm->vcpu_array);
 }
 #endif
@@ -1972,6 +2022,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(evidence_of_ending),
 #ifdef CONFIG_X86
 	KUNIT_CASE(evidence_of_unstarted),
+	KUNIT_CASE(evidence_of_steps),
 #endif
 	KUNIT_CASE(doing_rows),
 	KUNIT_CASE(rules_of_a_guest_that_beats),
