@@ -7,10 +7,12 @@
 Runs inside the rig's host; prints TAP. Each test has a VM and a monitor of its own.
 """
 
+import os
 import pathlib
 import signal
 import subprocess
 import sys
+import time
 import traceback
 
 from guest_test import MS, SEC, expect, expect_in, vms
@@ -152,7 +154,46 @@ def test_storm(monitor):
     monitor.wait_state("detached", cause="vmm-gone")
 
 
-ALL = "beats", "beats_eventfd", "spins", "halts", "stops", "fails", "rounds", "finest", "storm"
+def test_memory_high(monitor):
+    """A vCPU's thread sleeps outside KVM_RUN, above its cgroup's memory.high: the host blocks it, not its VMM"""
+    group = pathlib.Path("/sys/fs/cgroup", monitor.uuid)
+    pathlib.Path("/sys/fs/cgroup/cgroup.subtree_control").write_text("+memory")
+    with Vm(monitor, "-d", "exit", "-t", "4096", "beat") as vm:
+        monitor.wait_beats(2)
+        since = monitor.mark()
+        group.mkdir()
+        (group / "cgroup.procs").write_text(str(vm.process.pid))
+        (group / "memory.high").write_text("0")
+        late = monitor.wait_state("late", since, cause="host-blocked")
+        seen = [event for event in monitor.events[since:monitor.events.index(late)] if event.name == "evidence"][-1]
+        expect((seen.running, seen.task), (0, "D"), "where it sleeps")
+        (group / "memory.high").write_text("max")
+        monitor.wait_state("alive", since)
+        monitor.wait_beats(2)
+        wrong = [said for said in monitor.history(since) if "vmm-stuck" in said or "unresponsive" in said]
+        expect(wrong, [], "what else was said")
+        expect(vm.end(), 0, "status of the VMM")
+    os.rmdir(group)
+
+
+def test_steps(monitor):
+    """A debugger has a guest's only CPU go step by step, flat out and without interrupts: paused"""
+    with Vm(monitor, "-d", "ioeventfd", "-s", "beat") as vm:
+        monitor.wait_beats(2)
+        since = monitor.mark()
+        vm.process.send_signal(signal.SIGUSR2)
+        monitor.wait_state("paused", since)
+        time.sleep(4 * 2 * INTERVAL / SEC)
+        monitor.mark()
+        expect(monitor.history(since)[-1], "paused:paused", "as long as it lasts")
+        vm.process.send_signal(signal.SIGUSR2)
+        monitor.wait_state("alive", since)
+        monitor.wait_beats(2)
+        expect([s for s in monitor.history(since) if s.startswith("unresponsive")], [], "accusations")
+        expect(vm.end(), 0, "status of the VMM")
+
+
+ALL = "beats", "beats_eventfd", "spins", "halts", "stops", "fails", "rounds", "finest", "storm", "memory_high", "steps"
 
 
 def main():

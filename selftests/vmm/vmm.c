@@ -67,6 +67,7 @@ struct memory {
 struct vcpu {
 	unsigned int nr;
 	int fd, stats;
+	bool stepped;
 	off_t exits;		/* where the statistics have the number of exits */
 	__u64 exits_begun;
 	struct kvm_run *run;
@@ -76,6 +77,9 @@ struct vcpu {
 	pthread_t thread;
 	sem_t go;
 };
+
+/* Why a vCPU is kicked, in kvm_run::immediate_exit: for KVM each means to leave. */
+enum { STOP = 1, LOOK = 2 };
 
 struct guest {
 	const char *name, *entry;
@@ -88,6 +92,8 @@ static const char *uuid;
 static bool ioeventfd;
 static unsigned int nr_vcpus = 1;
 static __u64 rounds;
+static size_t touched;
+static bool has_debugger;
 static const struct guest *guest;
 static __u64 count;
 static bool then_halt;
@@ -103,6 +109,7 @@ static size_t memory_size, run_size;
 
 static sem_t begun, parked;
 static int done, signals;
+static bool stepping;	/* the debugger has all vCPUs go step by step */
 
 /*
  * The guests, in long mode, interrupts off. Each begins with these registers:
@@ -220,7 +227,8 @@ static const struct guest guests[] = {
 
 static noreturn void print_usage(void)
 {
-	fputs("usage: vmm [-m UUID] [-d exit|ioeventfd] [-c VCPUS] [-r ROUNDS] GUEST [ARGS]\n"
+	fputs("usage: vmm [-m UUID] [-d exit|ioeventfd] [-c VCPUS] [-r ROUNDS] [-s] [-t KIB]\n"
+	      "           GUEST [ARGS]\n"
 	      "\n"
 	      "Run a tiny guest with the heartbeat device, until it is done or SIGTERM or SIGINT comes.\n"
 	      "\n"
@@ -234,6 +242,9 @@ static noreturn void print_usage(void)
 	      "  -r ROUNDS   of a guest that falls silent: when the monitor says unresponsive, reset,\n"
 	      "              wait for a random part of an interval, and begin again; then say\n"
 	      "              'rounds ROUNDS'\n"
+	      "  -s          at SIGUSR2, have the vCPUs execute one instruction at a time, as fast as\n"
+	      "              it goes, and take no interrupts, as a debugger does; at the next, go on\n"
+	      "  -t KIB      use so much new memory for each access that this program passes on\n"
 	      "\n"
 	      "GUEST, when it has armed:\n"
 	      "  ring N      ring the doorbell N times, on each vCPU, and say at what cost:\n"
@@ -471,6 +482,15 @@ static void unmap_page(void)
 	munmap(page, pulse.size);
 }
 
+/* As a VMM does that emulates something big. */
+static void touch_memory(void)
+{
+	void *mem = get_memory(touched, -1, 0, "memory to touch");
+
+	memset(mem, 1, touched);
+	munmap(mem, touched);
+}
+
 /* BAR0 is no memory: what does not come by the eventfd exits, and comes here. */
 static void device_access(struct kvm_run *run)
 {
@@ -479,6 +499,8 @@ static void device_access(struct kvm_run *run)
 
 	if (run->mmio.phys_addr < BAR0 || run->mmio.phys_addr + run->mmio.len > BAR0 + regs.size)
 		errx(1, "the guest wants what is not there, at %#llx", run->mmio.phys_addr);
+	if (touched)
+		touch_memory();
 	if (!uuid)
 		return;
 	if (run->mmio.is_write)
@@ -600,16 +622,31 @@ static void vcpu_done(struct vcpu *vcpu)
 	eventfd_write(done, 1);
 }
 
+static void vcpu_debug(struct vcpu *vcpu, bool on)
+{
+	struct kvm_guest_debug debug = { };
+
+	if (on)
+		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |
+				KVM_GUESTDBG_BLOCKIRQ;
+	check(ioctl(vcpu->fd, KVM_SET_GUEST_DEBUG, &debug), "KVM_SET_GUEST_DEBUG");
+	vcpu->stepped = on;
+}
+
 /* Until it is kicked or done. */
 static void vcpu_run(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
+	bool step;
 
 	for (;;) {
+		step = __atomic_load_n(&stepping, __ATOMIC_RELAXED);
+		if (step != vcpu->stepped)
+			vcpu_debug(vcpu, step);
 		if (ioctl(vcpu->fd, KVM_RUN, 0)) {
 			if (errno != EINTR && errno != EAGAIN)
 				err(1, "vCPU %u does not run", vcpu->nr);
-			if (run->immediate_exit)
+			if (__atomic_exchange_n(&run->immediate_exit, 0, __ATOMIC_RELAXED) == STOP)
 				return;
 			continue;
 		}
@@ -624,6 +661,8 @@ static void vcpu_run(struct vcpu *vcpu)
 			}
 			vcpu->exits_begun = vcpu_exits(vcpu);
 			sem_post(&begun);
+			break;
+		case KVM_EXIT_DEBUG:
 			break;
 		case KVM_EXIT_INTERNAL_ERROR:
 			warnx("vCPU %u: KVM cannot run it any more", vcpu->nr);
@@ -653,6 +692,17 @@ static void kicked(int signal)
 	(void)signal;
 }
 
+/* The flag is for one that is about to enter the guest, the signal for one that is in it. */
+static void kick_vcpus(int why)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < nr_vcpus; nr++) {
+		__atomic_store_n(&vcpus[nr].run->immediate_exit, why, __ATOMIC_RELAXED);
+		pthread_kill(vcpus[nr].thread, SIGUSR1);
+	}
+}
+
 /* From the beginning. */
 static void start_vcpus(void)
 {
@@ -666,15 +716,11 @@ static void start_vcpus(void)
 		sem_post(&vcpus[nr].go);
 }
 
-/* The flag is for one that is about to enter the guest, the signal for one that is in it. */
 static void stop_vcpus(void)
 {
 	unsigned int nr;
 
-	for (nr = 0; nr < nr_vcpus; nr++) {
-		vcpus[nr].run->immediate_exit = 1;
-		pthread_kill(vcpus[nr].thread, SIGUSR1);
-	}
+	kick_vcpus(STOP);
 	for (nr = 0; nr < nr_vcpus; nr++)
 		sem_wait(&parked);
 }
@@ -733,7 +779,12 @@ static bool wait_for(int fd, short events)
 		check(read(signals, &signal, sizeof(signal)), "cannot read a signal");
 		if (signal.ssi_signo != SIGUSR2)
 			return false;
-		__atomic_store_n(&memory->stop, 1, __ATOMIC_RELAXED);
+		if (has_debugger) {
+			__atomic_store_n(&stepping, !stepping, __ATOMIC_SEQ_CST);
+			kick_vcpus(LOOK);
+		} else {
+			__atomic_store_n(&memory->stop, 1, __ATOMIC_RELAXED);
+		}
 	}
 }
 
@@ -829,7 +880,7 @@ int main(int argc, char **argv)
 	__u64 silences;
 	int option;
 
-	while ((option = getopt(argc, argv, "+m:d:c:r:")) != -1) {
+	while ((option = getopt(argc, argv, "+m:d:c:r:st:")) != -1) {
 		if (option == 'm')
 			uuid = optarg;
 		else if (option == 'd' && (!strcmp(optarg, "exit") || !strcmp(optarg, "ioeventfd")))
@@ -838,6 +889,10 @@ int main(int argc, char **argv)
 			nr_vcpus = parse(optarg, "a number of vCPUs", UINT16_MAX);
 		else if (option == 'r')
 			rounds = parse(optarg, "a number of rounds", UINT64_MAX);
+		else if (option == 's')
+			has_debugger = true;
+		else if (option == 't')
+			touched = parse(optarg, "a number of KiB", 1 << 20) << 10;
 		else
 			print_usage();
 	}
