@@ -132,7 +132,7 @@ static void read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
 	evidence->pid = task_pid_nr(task);
 	evidence->task = task_state_to_char(task);
 	/* Who is stopped counts as frozen too, for the cgroup. */
-	if (!strchr("Tt", evidence->task) && is_frozen(task))
+	if (evidence->task != 'T' && evidence->task != 't' && is_frozen(task))
 		evidence->task = 'F';
 	if (is_ending(task))
 		evidence->task = 'X';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/kvm.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
-#include <linux/string.h>
 #include <linux/time64.h>
 
 #include "evidence.h"
@@ -105,10 +105,17 @@ enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_
 			      now->exit == KVM_EXIT_FAIL_ENTRY))
 		return KVMHB_FAILED;
 
-	if (!now->pid || strchr("XZ", now->task))
+	if (!now->pid)
 		return KVMHB_ABSENT;
-	if (strchr("TtF", now->task))
+	switch (now->task) {
+	case 'X':
+	case 'Z':
+		return KVMHB_ABSENT;
+	case 'T':
+	case 't':
+	case 'F':
 		return KVMHB_STOPPED_BY_HOST;
+	}
 
 	if (!now->running && !now->halted) {
 		if (!was_out)
@@ -118,7 +125,8 @@ enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_
 		/* It comes and goes. */
 	} else if (!now->running && then->exits == now->exits) {
 		return KVMHB_HALTED_OUT;
-	} else if (!now->halted && strchr("SD", now->task) && then->exec_ns == now->exec_ns) {
+	} else if (!now->halted && (now->task == 'S' || now->task == 'D') &&
+		   then->exec_ns == now->exec_ns) {
 		return KVMHB_BLOCKED;
 	} else if (kvmhb_is_kept(then, now) &&
 		   left(now->exec_ns, then->exec_ns) > kvmhb_waited_ns(then, now)) {
