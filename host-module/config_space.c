@@ -45,9 +45,11 @@ void kvmhb_config_space_init(struct kvmhb_config_space *space, u32 regs_size, u3
 	set(space, PCI_INTERRUPT_LINE, 1, 0, 0xff);
 
 	set(space, PCI_BASE_ADDRESS_0, 4, PCI_BASE_ADDRESS_MEM_TYPE_32, ~(regs_size - 1));
+	/* Of 64 bits, as the guest caches what is not in the hole below 4 GiB. */
 	set(space, PCI_BASE_ADDRESS_2, 4,
-	    PCI_BASE_ADDRESS_MEM_TYPE_32 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+	    PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
 	    ~(pulse_size - 1));
+	set(space, PCI_BASE_ADDRESS_3, 4, 0, ~0U);
 
 	set(space, PCI_CAPABILITY_LIST, 1, MSI_CAP, 0);
 	set(space, MSI_CAP + PCI_CAP_LIST_ID, 1, PCI_CAP_ID_MSI, 0);

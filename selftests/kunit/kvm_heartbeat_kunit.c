@@ -1975,8 +1975,8 @@ static void config_space(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_CLASS_REVISION), 0x08800001);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_0), 0xfffff000);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_1), 0);
-	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_2), 0xffff0008);
-	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_3), 0);
+	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_2), 0xffff000c);
+	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_3), 0xffffffff);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_ROM_ADDRESS), 0);
 	KUNIT_EXPECT_EQ(test, config_long(space, 0x40), 0x00810005);
 
@@ -1984,7 +1984,8 @@ static void config_space(struct kunit *test)
 	kvmhb_config_space_write(space, 0, zeros, sizeof(zeros));
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_VENDOR_ID), 0x48421234);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_COMMAND), 0x00100000);
-	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_2), 0x00000008);
+	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_2), 0x0000000c);
+	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_3), 0);
 	KUNIT_EXPECT_EQ(test, config_long(space, 0x40), 0x00800005);
 
 	/* A single byte in the middle of a BAR. */

@@ -1560,7 +1560,9 @@ TEST_F(hb, config_space)
 	EXPECT_EQ(0x34, space[0]);
 	EXPECT_EQ(0xf0, space[0x11]);
 	EXPECT_EQ(4, pread(self->m.device, &value, 4, CONFIG + 0x18));
-	EXPECT_EQ(0xfffff008, value);
+	EXPECT_EQ(0xfffff00c, value);
+	EXPECT_EQ(4, pread(self->m.device, &value, 4, CONFIG + 0x1c));
+	EXPECT_EQ(0xffffffff, value);
 	EXPECT_EQ(-1, pread(self->m.device, space, 257, CONFIG));
 	EXPECT_EQ(-1, pwrite(self->m.device, ones, 2, CONFIG + 255));
 	EXPECT_EQ(EINVAL, errno);
