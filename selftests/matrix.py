@@ -332,6 +332,26 @@ def host_blocked(stage, since):
     stage.guest.run("true")
 
 
+@scenario("detached:vmm-gone", "waiting", "alive", mere=STARVED + ["late:host-blocked"])
+def memory_high(stage, since):
+    """The VMM is above its cgroup's memory.high, and all of its threads are made to sleep"""
+    stage.restart()
+    stage.guest.run("mkdir /tmp/fill && mount -t tmpfs -o size=100% fill /tmp/fill")
+    stage.monitor.wait_beats(2)
+    group = Group(stage)
+    group.set("memory.high", 0)
+    # More than what the guest has used while it booted, and by both CPUs: as long as one is not kept, it rings.
+    filling = stage.guest.send("for cpu in 1 2; do taskset $cpu dd if=/dev/zero of=/tmp/fill/$cpu bs=1M count=125 & done "
+                               "2>/dev/null; wait")
+    if 2 * stage.interval_ns < SEC:
+        stage.monitor.wait_state("late", since, cause="host-blocked")
+    time.sleep(max(stage.timeouts(3) / 1000, 10))
+    group.set("memory.high", "max")
+    filling.wait()
+    stage.guest.run("umount /tmp/fill && rmdir /tmp/fill")
+    group.remove()
+
+
 class Disk:
     """A file system that can be frozen."""
 
@@ -470,7 +490,7 @@ class Group:
     def __init__(self, stage):
         self.dir = f"{CGROUP}/{stage.monitor.uuid}"
         self.pid = stage.guest.pid
-        write(f"{CGROUP}/cgroup.subtree_control", "+cpu")
+        write(f"{CGROUP}/cgroup.subtree_control", "+cpu +memory")
         os.mkdir(self.dir)
         self.set("cgroup.procs", self.pid)
 
