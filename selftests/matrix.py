@@ -164,6 +164,41 @@ def one_cpu_halts(stage, since):
     stage.guest.qmp("inject-nmi")
 
 
+@scenario("detached:vmm-gone", "waiting", "alive", "degraded:partial", "alive", "degraded:partial", "alive",
+          "degraded:softlockup", "alive", "unresponsive:halted", "alive")
+def sparse_cpu(stage, since):
+    """A CPU that is plugged in with a gap in the numbers stops as any other, and is unplugged again"""
+    stage.restart(cpus="2,maxcpus=6")
+    slots = stage.guest.qmp("query-hotpluggable-cpus")
+    last = max((slot for slot in slots if "qom-path" not in slot), key=lambda slot: slot["props"]["core-id"])
+    stage.guest.qmp("device_add", driver=last["type"], id="last", **last["props"])
+    online = "/sys/devices/system/cpu/cpu5/online"
+    stage.guest.run(f"until [ -e {online} ]; do sleep 0.1; done; echo 1 > {online}")
+    # All slots are looked at once in so many looks, and there may be two between two beats, or one in none.
+    stage.monitor.wait_beats(36)
+    for fault in "spin", "halt":
+        mark = stage.monitor.mark()
+        stage.fault(fault, "5", min(stage.timeouts(6), 16000))
+        stage.monitor.wait_state("degraded", mark, cause="partial")
+        expect(stage.monitor.get("stale_vcpus"), "5")
+        if fault == "halt":
+            stage.guest.qmp("inject-nmi")
+        stage.monitor.wait_state("alive", mark)
+    mark = stage.monitor.mark()
+    stage.guest.run(f"hog {stage.timeouts(4) // 1000 + 5} 5")
+    stage.monitor.wait_state("degraded", mark, cause="softlockup")
+    stage.monitor.wait_state("alive", mark)
+
+    stage.guest.qmp("device_del", id="last")
+    stage.guest.qmp_event("DEVICE_DELETED")
+    stage.monitor.wait_beats(4)
+    # KVM keeps the vCPU of a CPU that is gone.
+    mark = stage.monitor.mark()
+    stage.fault("halt", "all")
+    stage.outage(mark, "halted")
+    stage.guest.qmp("inject-nmi")
+
+
 @scenario("degraded:partial", "alive")
 def retuned_with_dead_cpu(stage, since):
     """One of two CPUs spins with interrupts off while the interval is changed, and the other one lives on"""
