@@ -233,8 +233,11 @@ static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 		/* What was asked at looks before counts now, what is asked now at the next. */
 		lately_ns = max3(mon->judging.timeout_ns / 2, kvmhb_host_resolution_ns(),
 				 20 * (u64)NSEC_PER_MSEC);
-		c.host_asked = !kvmhb_host_answered(since_ns(lately_ns, mon->watch.seen_ns));
+		lately_ns = since_ns(lately_ns, mon->watch.seen_ns);
+		c.host_asked = !kvmhb_host_answered(lately_ns);
 		kvmhb_host_ask();
+		/* A host of one CPU has nobody to ask. */
+		c.host_asked = c.host_asked && !kvmhb_host_answered(lately_ns);
 	}
 	return c;
 }

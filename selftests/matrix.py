@@ -165,7 +165,7 @@ def one_cpu_halts(stage, since):
 
 
 @scenario("detached:vmm-gone", "waiting", "alive", "degraded:partial", "alive", "degraded:partial", "alive",
-          "degraded:softlockup", "alive", "unresponsive:halted", "alive")
+          "unresponsive:halted", "alive")
 def sparse_cpu(stage, since):
     """A CPU that is plugged in with a gap in the numbers stops as any other, and is unplugged again"""
     stage.restart(cpus="2,maxcpus=6")
@@ -184,10 +184,6 @@ def sparse_cpu(stage, since):
         if fault == "halt":
             stage.guest.qmp("inject-nmi")
         stage.monitor.wait_state("alive", mark)
-    mark = stage.monitor.mark()
-    stage.guest.run(f"hog {stage.timeouts(4) // 1000 + 5} 5")
-    stage.monitor.wait_state("degraded", mark, cause="softlockup")
-    stage.monitor.wait_state("alive", mark)
 
     stage.guest.qmp("device_del", id="last")
     stage.guest.qmp_event("DEVICE_DELETED")

@@ -66,11 +66,6 @@ static bool write_line(const char *path, const char *line)
 static void turn(struct knob *knob, const char *to)
 {
 	read_line(knob->path, knob->old, sizeof(knob->old));
-	/* A CPU that was plugged in since the kernel booted has no fair server. */
-	if (strtol(knob->old, NULL, 10) == strtol(to, NULL, 10)) {
-		*knob->old = 0;
-		return;
-	}
 	if (!write_line(knob->path, to))
 		exit(EXIT_FAILURE);
 }
