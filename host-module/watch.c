@@ -94,10 +94,23 @@ static void find_slots(struct kvmhb_watch *watch, struct kvm *kvm, const struct 
 	watch->slots = grow(watch->slots, &watch->nr_slots, nr, sizeof(*watch->slots));
 }
 
+/* A CPU that waits for another one schedules nothing meanwhile, and is about to do so again. */
+static void forgive_schedulers(struct kvmhb_watch *watch)
+{
+	unsigned int nr;
+
+	watch->softlockup = false;
+	for (nr = 0; nr < watch->nr_slots; nr++) {
+		watch->slots[nr].sched_run_ns = 0;
+		watch->slots[nr].locked = false;
+	}
+}
+
 /* Looks at the pulse page. Returns whether a slot has moved. */
 static bool look_at_slots(struct kvmhb_watch *watch, struct kvm *kvm,
 			  const struct kvmhb_pulse *pulse, u64 timeout_ns, u64 run_ns)
 {
+	bool was_partial = watch->partial;
 	bool moved = false;
 	unsigned int nr;
 
@@ -129,6 +142,8 @@ static bool look_at_slots(struct kvmhb_watch *watch, struct kvm *kvm,
 			watch->stale_in_ns = min(watch->stale_in_ns, timeout_ns - slot->run_ns);
 	}
 	watch->userspace = kvmhb_pulse_user_stale(pulse);
+	if (was_partial && !watch->partial)
+		forgive_schedulers(watch);
 	return moved;
 }
 
@@ -165,15 +180,11 @@ static void forgive(struct kvmhb_watch *watch)
 	watch->denied_ns = 0;
 	watch->waited_ns = 0;
 	watch->partial = false;
-	watch->softlockup = false;
 	for (nr = 0; nr < watch->nr_slots; nr++) {
-		struct kvmhb_slot_watch *slot = &watch->slots[nr];
-
-		slot->run_ns = 0;
-		slot->sched_run_ns = 0;
-		slot->still = false;
-		slot->locked = false;
+		watch->slots[nr].run_ns = 0;
+		watch->slots[nr].still = false;
 	}
+	forgive_schedulers(watch);
 }
 
 /**

@@ -1830,6 +1830,20 @@ static void watch_layers(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, watch->softlockup);
 	w->timing = (struct kvmhb_timing) { HOUR, 4 * HOUR };
 
+	/* One CPU waits for another that is dead, and has a moment when that is back. */
+	w->slots[2].sched_age_ms = cpu_to_le32(U32_MAX);
+	move_slot(w, 0);
+	move_slot(w, 2);
+	look_after(w, 5 * HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->partial);
+	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+	look_at_living(w, HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->partial);
+	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
+	look_at_living(w, 4 * HOUR);
+	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+
 	/* A page full of nonsense: every CPU is there, and each has an old scheduler. */
 	memset(w->pulse.header, 0xff, w->pulse.size);
 	look_at_living(w, 0);
