@@ -115,11 +115,11 @@ class Stage(Run):
         """Let time pass in which nothing is to happen."""
         self.guest.run(f"sleep {ms / 1000}")
 
-    def fault(self, name, value, ms=0):
+    def fault(self, name, value, ms=0, before="true"):
         """Have the guest's fault module do something, for so long if it is to end by itself."""
         self.guest.run(f"echo {ms} > {FAULT}/last_ms")
         # Pinned where it will live, if that is to be.
-        return self.guest.send(f"taskset 1 sh -c 'echo {value} > {FAULT}/{name}'")
+        return self.guest.send(f"{before} && taskset 1 sh -c 'echo {value} > {FAULT}/{name}'")
 
     def outage(self, since, cause):
         """Wait until the guest is accused, and look how."""
@@ -252,11 +252,13 @@ def beats_lost(stage, since):
 def halted_then_alive(stage, since):
     """A guest that has halted goes on, but without beats, as a crash kernel would"""
     stage.guest.run("(while :; do :; done) & echo $! > /tmp/busy")
-    stage.guest.run("rmmod kvm_heartbeat_guest && poke lifecycle 1")
-    stage.fault("halt", "all")
+    # All at once: for as long as it lives in between, its beats are lost.
+    stage.guest.run("rmmod kvm_heartbeat_guest")
+    stage.fault("halt", "all", before="poke lifecycle 1")
     stage.outage(since, "halted")
+    mark = stage.monitor.mark()
     stage.guest.qmp("inject-nmi")
-    stage.monitor.wait_state("unresponsive", since, cause="beat-lost")
+    stage.monitor.wait_state("unresponsive", mark, cause="beat-lost")
     stage.guest.run("kill $(cat /tmp/busy); poke lifecycle 5")
     stage.load()
 
