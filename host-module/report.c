@@ -34,8 +34,8 @@ static const char *seconds(char *buf, u64 ns)
 static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
 		      u64 last_beat_ns, u64 gone_ns)
 {
-	const char *state = kvmhb_state_name(mon->verdict.state);
-	const char *cause = kvmhb_cause_name(mon->verdict.cause);
+	const char *state = kvmhb_state_word(mon->verdict.state);
+	const char *cause = kvmhb_cause_word(mon->verdict.cause);
 	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
 	char cpus[KVMHB_CPU_LIST_LEN];
 	char buf[SECONDS_LEN];
@@ -143,14 +143,16 @@ static bool may_log(struct kvmhb_monitor *mon, bool outage)
 
 static void announce_state(struct kvmhb_monitor *mon, enum kvmhb_state old)
 {
-	char old_state[32], state[32], cause[32];
+	char old_state[sizeof("HEARTBEAT_OLD=") + KVMHB_WORD_SIZE];
+	char state[sizeof("HEARTBEAT_STATE=") + KVMHB_WORD_SIZE];
+	char cause[sizeof("HEARTBEAT_CAUSE=") + KVMHB_WORD_SIZE];
 	char *env[4] = { old_state, state, cause, NULL };
 
-	snprintf(old_state, sizeof(old_state), "HEARTBEAT_OLD=%s", kvmhb_state_name(old));
+	snprintf(old_state, sizeof(old_state), "HEARTBEAT_OLD=%s", kvmhb_state_word(old));
 	snprintf(state, sizeof(state), "HEARTBEAT_STATE=%s",
-		 kvmhb_state_name(mon->verdict.state));
+		 kvmhb_state_word(mon->verdict.state));
 	snprintf(cause, sizeof(cause), "HEARTBEAT_CAUSE=%s",
-		 kvmhb_cause_name(mon->verdict.cause));
+		 kvmhb_cause_word(mon->verdict.cause));
 	kobject_uevent_env(&mon->dev->kobj, KOBJ_CHANGE, env);
 }
 

@@ -6,7 +6,7 @@
 #include <linux/jiffies.h>
 #include <linux/types.h>
 
-#include "names.h"
+#include "words.h"
 
 struct kvmhb_monitor;
 

@@ -12,7 +12,7 @@
 #include <linux/math64.h>
 #include <linux/types.h>
 
-#include "names.h"
+#include "words.h"
 
 /* An explicit timeout may be longer than any interval, but not without end. */
 #define KVMHB_TIMEOUT_MAX_NS	(24ULL * 3600 * 1000000000)	/* 24 h */

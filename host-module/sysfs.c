@@ -61,13 +61,13 @@ static DEVICE_ATTR_RW(timeout_ns);
 
 static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", kvmhb_state_name(read_monitor(dev).verdict.state));
+	return sysfs_emit(buf, "%s\n", kvmhb_state_word(read_monitor(dev).verdict.state));
 }
 static DEVICE_ATTR_RO(state);
 
 static ssize_t cause_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", kvmhb_cause_name(read_monitor(dev).verdict.cause));
+	return sysfs_emit(buf, "%s\n", kvmhb_cause_word(read_monitor(dev).verdict.cause));
 }
 static DEVICE_ATTR_RO(cause);
 
@@ -180,8 +180,8 @@ static ssize_t evidence_show(struct device *dev, struct device_attribute *attr, 
 	mutex_lock(&mon->lock);
 	if (mon->judged.state != KVMHB_DETACHED)
 		len = sysfs_emit(buf, "state=%s cause=%s silence_ns=%llu run_ns=%llu",
-				 kvmhb_state_name(mon->judged.state),
-				 kvmhb_cause_name(mon->judged.cause),
+				 kvmhb_state_word(mon->judged.state),
+				 kvmhb_cause_word(mon->judged.cause),
 				 mon->judged_silence_ns, mon->judged_run_ns);
 	if (len && mon->judged_deaf)
 		len += sysfs_emit_at(buf, len, " host_cpu=%u", mon->judged_deaf_cpu);

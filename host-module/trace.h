@@ -15,12 +15,8 @@
 #include <linux/uuid.h>
 
 #include "evidence.h"
-#include "names.h"
+#include "words.h"
 #include "rules.h"
-
-#ifndef KVMHB_TRACE_WORD
-#define KVMHB_TRACE_WORD	16	/* the longest word and its end */
-#endif
 
 TRACE_EVENT(beat,
 	TP_PROTO(const struct device *dev, u64 beats, u64 gap_ns, int cpu, u64 suspicion),
@@ -50,17 +46,17 @@ TRACE_EVENT(state,
 	TP_ARGS(dev, old, new, last_beat_ns, run_ns),
 	TP_STRUCT__entry(
 		__array(char, vm, UUID_STRING_LEN + 1)
-		__array(char, old, KVMHB_TRACE_WORD)
-		__array(char, new, KVMHB_TRACE_WORD)
-		__array(char, cause, KVMHB_TRACE_WORD)
+		__array(char, old, KVMHB_WORD_SIZE)
+		__array(char, new, KVMHB_WORD_SIZE)
+		__array(char, cause, KVMHB_WORD_SIZE)
 		__field(u64, last_beat_ns)
 		__field(u64, run_ns)
 	),
 	TP_fast_assign(
 		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
-		strscpy(__entry->old, kvmhb_state_name(old), KVMHB_TRACE_WORD);
-		strscpy(__entry->new, kvmhb_state_name(new->state), KVMHB_TRACE_WORD);
-		strscpy(__entry->cause, kvmhb_cause_name(new->cause), KVMHB_TRACE_WORD);
+		strscpy(__entry->old, kvmhb_state_word(old), KVMHB_WORD_SIZE);
+		strscpy(__entry->new, kvmhb_state_word(new->state), KVMHB_WORD_SIZE);
+		strscpy(__entry->cause, kvmhb_cause_word(new->cause), KVMHB_WORD_SIZE);
 		__entry->last_beat_ns = last_beat_ns;
 		__entry->run_ns = run_ns;
 	),

@@ -37,7 +37,7 @@ static u64 sched_clock_ns(void)
 #include "config_space.c"
 #include "evidence.c"
 #include "host.c"
-#include "names.c"
+#include "words.c"
 #include "pulse.c"
 #include "rules.c"
 #include "runclock.c"
@@ -394,10 +394,10 @@ static void names_are_the_documented_words(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, ARRAY_SIZE(states), KVMHB_NR_STATES);
 	for (i = 0; i < KVMHB_NR_STATES; i++)
-		KUNIT_EXPECT_STREQ(test, kvmhb_state_name(i), states[i]);
+		KUNIT_EXPECT_STREQ(test, kvmhb_state_word(i), states[i]);
 	KUNIT_ASSERT_EQ(test, ARRAY_SIZE(causes), KVMHB_NR_CAUSES);
 	for (i = 0; i < KVMHB_NR_CAUSES; i++)
-		KUNIT_EXPECT_STREQ(test, kvmhb_cause_name(i), causes[i]);
+		KUNIT_EXPECT_STREQ(test, kvmhb_cause_word(i), causes[i]);
 }
 
 static void list_of_cpus_leaves_room(struct kunit *test)
@@ -1136,11 +1136,11 @@ static void expect_rulings(struct kunit *test, const struct rule_row *rows, size
 		if (rows[i].look_ms == RARELY)
 			look_ns = clamp(c.silence_ns, rule_timing.timeout_ns, 60 * SEC);
 
-		KUNIT_EXPECT_STREQ_MSG(test, kvmhb_state_name(ruling.verdict.state),
-				       kvmhb_state_name(rows[i].verdict.state),
+		KUNIT_EXPECT_STREQ_MSG(test, kvmhb_state_word(ruling.verdict.state),
+				       kvmhb_state_word(rows[i].verdict.state),
 				       "%s", rows[i].what);
-		KUNIT_EXPECT_STREQ_MSG(test, kvmhb_cause_name(ruling.verdict.cause),
-				       kvmhb_cause_name(rows[i].verdict.cause),
+		KUNIT_EXPECT_STREQ_MSG(test, kvmhb_cause_word(ruling.verdict.cause),
+				       kvmhb_cause_word(rows[i].verdict.cause),
 				       "%s", rows[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, ruling.look_in_ns, look_ns, "%s", rows[i].what);
 	}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The words that users see: of a monitor's states, and of their causes. One line makes a
+ * word: enums, strings and the room for the longest follow from these two tables. The words
+ * are ABI (Documentation/sysfs.rst): add, never rename.
+ */
+#ifndef KVMHB_WORDS_H
+#define KVMHB_WORDS_H
+
+#include <linux/types.h>
+
+/* What a monitor says of its guest. */
+#define KVMHB_STATES(state) \
+	state(DETACHED, "detached")		/* no VM */ \
+	state(WAITING, "waiting")		/* VM attached, guest driver not armed */ \
+	state(ALIVE, "alive")			/* beats arrive */ \
+	state(DEGRADED, "degraded")		/* likewise, but a CPU or a layer is stale */ \
+	state(LATE, "late")			/* one beat is overdue */ \
+	state(UNRESPONSIVE, "unresponsive")	/* no beat for the timeout that it had */ \
+	state(PAUSED, "paused")			/* the host does not let it run */ \
+	state(STOPPED, "stopped")		/* the guest said that it will not beat */ \
+	state(PANICKED, "panicked")		/* the guest kernel said that it panicked */
+
+/* Why. */
+#define KVMHB_CAUSES(cause) \
+	cause(NONE, "none")			/* nothing to explain */ \
+	cause(HUNG, "hung")			/* its CPUs execute, and take no interrupts */ \
+	cause(HALTED, "halted")			/* its CPUs have halted, nothing wakes them */ \
+	cause(BEAT_LOST, "beat-lost")		/* its CPUs take interrupts, but no beat comes */ \
+	cause(KVM_ERROR, "kvm-error")		/* KVM cannot run it any more */ \
+	cause(PARTIAL, "partial")		/* some of its CPUs are stale */ \
+	cause(SOFTLOCKUP, "softlockup")		/* the scheduler of some of its CPUs is stale */ \
+	cause(USERSPACE, "userspace")		/* its userspace does not feed its watchdog */ \
+	cause(PAUSED, "paused")			/* VMM, signal, freezer or debugger holds it */ \
+	cause(STARVED, "starved")		/* its vCPUs wait for host CPUs */ \
+	cause(VMM_STUCK, "vmm-stuck")		/* a vCPU waits for its VMM */ \
+	cause(HOST_BLOCKED, "host-blocked")	/* a vCPU is kept in the host's kernel */ \
+	cause(HOST_DEGRADED, "host-degraded")	/* the host is late, or a CPU of it is dead */ \
+	cause(SHUTDOWN, "shutdown")		/* the guest said that it halts or powers off */ \
+	cause(REBOOT, "reboot")			/* ... that it restarts */ \
+	cause(SUSPEND, "suspend")		/* ... that it suspends */ \
+	cause(UNLOAD, "unload")			/* ... that its driver lets go of the device */ \
+	cause(PANIC, "panic")			/* ... that it panicked */ \
+	cause(TRIPLE_FAULT, "triple-fault")	/* a CPU of it has shut down */ \
+	cause(VMM_GONE, "vmm-gone")		/* the VMM closed the device, unannounced */ \
+	cause(UNKNOWN, "unknown")		/* no evidence names a cause */
+
+#define KVMHB_ENUM(name, word) KVMHB_##name,
+enum kvmhb_state {
+	KVMHB_STATES(KVMHB_ENUM)
+	KVMHB_NR_STATES
+};
+#undef KVMHB_ENUM
+
+#define KVMHB_ENUM(name, word) KVMHB_CAUSE_##name,
+enum kvmhb_cause {
+	KVMHB_CAUSES(KVMHB_ENUM)
+	KVMHB_NR_CAUSES
+};
+#undef KVMHB_ENUM
+
+/* As large as the longest word. */
+#define KVMHB_MEMBER(name, word) char name[sizeof(word)];
+union kvmhb_word {
+	union { KVMHB_STATES(KVMHB_MEMBER) } state;
+	union { KVMHB_CAUSES(KVMHB_MEMBER) } cause;
+};
+#undef KVMHB_MEMBER
+
+#define KVMHB_WORD_SIZE	sizeof(union kvmhb_word)	/* of a word and its end, bytes */
+
+const char *kvmhb_state_word(enum kvmhb_state state);
+const char *kvmhb_cause_word(enum kvmhb_cause cause);
+
+#define KVMHB_CPU_LIST_LEN	(128 + sizeof(",..."))
+
+void kvmhb_cpu_list(char *buf, const unsigned long *cpus);
+
+#endif /* KVMHB_WORDS_H */
