@@ -15,6 +15,7 @@
 #include <linux/time64.h>
 
 #include "evidence.h"
+#include "timing.h"
 
 /**
  * kvmhb_evidence_get - hold on to a VM
@@ -91,7 +92,7 @@ static bool is_ending(struct task_struct *task)
 static u64 picked_ns(struct task_struct *task, const struct kvmhb_vcpu *then, u64 exec,
 		     u64 arrived, u64 now)
 {
-	u64 least = exec + arrived > now ? exec + arrived - now : 0;
+	u64 least = kvmhb_minus(exec + arrived, now);
 
 	if (READ_ONCE(task->prio) >= MAX_RT_PRIO)
 		return READ_ONCE(task->se.prev_sum_exec_runtime);
@@ -127,7 +128,7 @@ static void read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
 	u64 now = local_clock();
 	u64 picked = picked_ns(task, then, exec, arrived, now);
 	/* How long it ran since it last got a CPU. */
-	u64 stint = exec > picked ? exec - picked : 0;
+	u64 stint = kvmhb_minus(exec, picked);
 
 	evidence->pid = task_pid_nr(task);
 	evidence->task = task_state_to_char(task);
@@ -139,7 +140,7 @@ static void read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
 	evidence->exec_ns = exec;
 	evidence->run_delay_ns = READ_ONCE(task->sched_info.run_delay);
 	/* In all differences: another CPU's clock may be ahead of ours. */
-	evidence->queued_ns = queued && queued < now ? now - queued : 0;
+	evidence->queued_ns = queued ? kvmhb_minus(now, queued) : 0;
 	evidence->arrived_ns = arrived;
 	evidence->picked_ns = picked;
 

@@ -13,7 +13,7 @@
 #include "device.h"
 #include "main.h"
 #include "monitor.h"
-#include "rules.h"
+#include "timing.h"
 
 unsigned long long kvmhb_interval_ns = 2000000000;
 module_param_named(interval_ns, kvmhb_interval_ns, ullong, 0444);

@@ -30,11 +30,6 @@
  */
 static struct workqueue_struct *kvmhb_wq;
 
-static u64 since_ns(u64 then_ns, u64 now_ns)
-{
-	return now_ns > then_ns ? now_ns - then_ns : 0;
-}
-
 /*
  * Of the silence since a beat, the time in which the guest could not have beaten.
  * As of the last look: whoever asks between two looks gets less than the truth.
@@ -67,8 +62,8 @@ static u64 missing(struct kvmhb_monitor *mon)
 
 	if (mon->verdict.state != KVMHB_LATE && mon->verdict.state != KVMHB_UNRESPONSIVE)
 		return 0;
-	silence_ns = since_ns(mon->silent_since_ns, ktime_get_ns());
-	return kvmhb_missed(since_ns(excused_ns(mon, mon->silent_since_ns), silence_ns),
+	silence_ns = kvmhb_minus(ktime_get_ns(), mon->silent_since_ns);
+	return kvmhb_missed(kvmhb_minus(silence_ns, excused_ns(mon, mon->silent_since_ns)),
 			    mon->timing.interval_ns);
 }
 
@@ -78,7 +73,7 @@ static u64 new_downtime_ns(struct kvmhb_monitor *mon, u64 until_ns)
 	lockdep_assert_held(&mon->lock);
 
 	/* One silence may be two outages, if the configuration ended the first. */
-	return since_ns(max(mon->silent_since_ns, mon->down_until_ns), until_ns);
+	return kvmhb_minus(until_ns, max(mon->silent_since_ns, mon->down_until_ns));
 }
 
 /* By how the guest has beaten so far; a new rhythm has no past. */
@@ -101,7 +96,7 @@ static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64
 
 	/* A beat ended the silence when it came, anything else does so now. */
 	end_ns = last_ns > mon->silent_since_ns ? last_ns : now_ns;
-	gone_ns = since_ns(mon->silent_since_ns, end_ns);
+	gone_ns = kvmhb_minus(end_ns, mon->silent_since_ns);
 	if (kvmhb_state_beats(old.state))
 		mon->silent_since_ns = last_ns;
 	if (old.state != new.state && new.state == KVMHB_UNRESPONSIVE)
@@ -115,7 +110,7 @@ static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64
 	mon->verdict.cause = new.cause;
 	WRITE_ONCE(mon->verdict.state, new.state);
 
-	kvmhb_report_state(mon, old.state, last_ns ? since_ns(last_ns, now_ns) : 0, gone_ns);
+	kvmhb_report_state(mon, old.state, last_ns ? kvmhb_minus(now_ns, last_ns) : 0, gone_ns);
 }
 
 /* A verdict that does not come from looking. */
@@ -222,18 +217,19 @@ static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 	lockdep_assert_held(&mon->lock);
 
 	kvmhb_watch_look(&mon->watch, mon->kvm, mon->pulse, &mon->judging, last_ns, &due, &c);
-	excuse(mon, last_ns, since_ns(mon->watch.run_ns, since_ns(last_ns, mon->watch.seen_ns)));
+	excuse(mon, last_ns,
+	       kvmhb_minus(kvmhb_minus(mon->watch.seen_ns, last_ns), mon->watch.run_ns));
 
 	c.timing = mon->judging;
 	c.so_far = mon->verdict;
-	c.silence_ns = since_ns(last_ns, mon->watch.seen_ns);
+	c.silence_ns = kvmhb_minus(mon->watch.seen_ns, last_ns);
 	c.dead = kvmhb_evidence_dead(mon->kvm);
 	c.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->silent_since_ns;
 	if (kvmhb_must_ask(&c)) {
 		/* What was asked at looks before counts now, what is asked now at the next. */
 		lately_ns = max3(mon->judging.timeout_ns / 2, kvmhb_host_resolution_ns(),
 				 20 * (u64)NSEC_PER_MSEC);
-		lately_ns = since_ns(lately_ns, mon->watch.seen_ns);
+		lately_ns = kvmhb_minus(mon->watch.seen_ns, lately_ns);
 		c.host_asked = !kvmhb_host_answered(lately_ns);
 		kvmhb_host_ask();
 		/* A host of one CPU has nobody to ask. */
@@ -463,7 +459,7 @@ static void end_incarnation(struct kvmhb_monitor *mon)
 	if (!kvmhb_state_is_armed(mon->verdict.state))
 		return;
 	for (nr = 0; kvmhb_evidence_vcpu(mon->kvm, nr, NULL, &vcpu); nr++) {
-		if (kvmhb_doing(&vcpu, &vcpu, &vcpu, 0) != KVMHB_SHUT_DOWN)
+		if (!kvmhb_has_shut_down(&vcpu))
 			continue;
 		change_verdict(mon, (struct kvmhb_verdict) {
 			KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT
@@ -513,7 +509,7 @@ static noinline void hear_lost(struct kvmhb_monitor *mon)
 		return;
 	}
 	if (READ_ONCE(mon->found) ||
-	    since_ns(first_ns, now_ns) < READ_ONCE(mon->timing.interval_ns) / 2)
+	    kvmhb_minus(now_ns, first_ns) < READ_ONCE(mon->timing.interval_ns) / 2)
 		return;
 	WRITE_ONCE(mon->found, true);
 	queue_work(kvmhb_wq, &mon->work);
@@ -548,8 +544,8 @@ void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
 	}
 	wake = READ_ONCE(mon->attention);
 
-	gap_ns = since_ns(last_ns, now_ns);
-	run_ns = since_ns(excused_ns(mon, last_ns), gap_ns);
+	gap_ns = kvmhb_minus(now_ns, last_ns);
+	run_ns = kvmhb_minus(gap_ns, excused_ns(mon, last_ns));
 	if (unlikely(wake || trace_beat_enabled() || READ_ONCE(mon->restart_gaps) ||
 		     READ_ONCE(mon->retuning) ||
 		     kvmhb_missed(run_ns, READ_ONCE(mon->timing.interval_ns)))) {
@@ -771,12 +767,12 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 		.outages = mon->outages,
 		.downtime_ns = mon->downtime_ns,
 		.has_beaten = last_ns,
-		.last_beat_ns = since_ns(last_ns, now_ns),
+		.last_beat_ns = kvmhb_minus(now_ns, last_ns),
 	};
 	if (!READ_ONCE(mon->restart_gaps))
 		readings->gaps = mon->gaps;
-	readings->suspicion_milli = suspicion_milli(mon, since_ns(excused_ns(mon, last_ns),
-								  readings->last_beat_ns));
+	readings->suspicion_milli =
+		suspicion_milli(mon, kvmhb_minus(readings->last_beat_ns, excused_ns(mon, last_ns)));
 	if (mon->verdict.state == KVMHB_UNRESPONSIVE)
 		readings->downtime_ns += new_downtime_ns(mon, now_ns);
 	mutex_unlock(&mon->lock);

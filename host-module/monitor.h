@@ -16,8 +16,10 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
-#include "rules.h"
+#include "tally.h"
+#include "timing.h"
 #include "watch.h"
+#include "words.h"
 
 struct device;
 struct kvm;

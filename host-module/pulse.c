@@ -13,7 +13,7 @@
 
 #include "kvm_heartbeat.h"
 #include "pulse.h"
-#include "rules.h"
+#include "timing.h"
 
 /* A bound on what one VM can make the host allocate. */
 #define KVMHB_PULSE_MAX_SIZE	SZ_64K

@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#include "rules.h"
+#include "tally.h"
 
 u64 kvmhb_phi_milli(u64 silence_ns, u64 mean_ns, u64 sd_ns);
 u64 kvmhb_suspicion_milli(const struct kvmhb_gaps *gaps, u64 interval_ns, u64 silence_ns);

@@ -16,7 +16,7 @@
 
 #include "evidence.h"
 #include "words.h"
-#include "rules.h"
+#include "timing.h"
 
 TRACE_EVENT(beat,
 	TP_PROTO(const struct device *dev, u64 beats, u64 gap_ns, int cpu, u64 suspicion),

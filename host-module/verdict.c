@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/kvm.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/time64.h>
 
-#include "evidence.h"
-#include "runclock.h"
 #include "verdict.h"
 
 /* A look costs some microseconds: how exact a verdict may be where that is worth it. */
@@ -15,11 +12,6 @@
 static u64 look_max_ns(const struct kvmhb_timing *timing)
 {
 	return min(max_t(u64, timing->timeout_ns / 64, NSEC_PER_MSEC), timing->interval_ns);
-}
-
-static u64 left(u64 until_ns, u64 have_ns)
-{
-	return until_ns > have_ns ? until_ns - have_ns : 0;
 }
 
 /*
@@ -65,82 +57,6 @@ static struct kvmhb_ruling unresponsive(const struct kvmhb_case *c, enum kvmhb_c
 static struct kvmhb_verdict late(enum kvmhb_cause cause)
 {
 	return (struct kvmhb_verdict) { KVMHB_LATE, cause };
-}
-
-/* What kept a vCPU outside KVM_RUN, that has not been inside since the look before. */
-static enum kvmhb_doing doing_outside(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
-{
-	/* It would go on if it had a CPU, or had one for longer than it waited for it. */
-	if (now->task == 'R' && (now->queued_ns ||
-				 kvmhb_waited_ns(then, now) > left(now->exec_ns, then->exec_ns)))
-		return KVMHB_QUEUED;
-	if (now->task == 'D')
-		return KVMHB_BLOCKED;
-	if (now->exit == KVM_EXIT_IO || now->exit == KVM_EXIT_MMIO)
-		return KVMHB_IN_VMM;
-	return KVMHB_AWAY;
-}
-
-/**
- * kvmhb_doing - what a vCPU did while its guest was silent
- * @first: what was known of it at the first look after a beat was due
- * @then: at the look before this one
- * @now: at this look
- * @window_ns: time between @first and @now, ns
- *
- * What the host does to a vCPU is seen from one look to the next, what the guest
- * does over the whole of its silence.
- *
- * Return: the first that applies. Context: any.
- */
-enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_vcpu *then,
-			     const struct kvmhb_vcpu *now, u64 window_ns)
-{
-	bool was_out = !then->running && !then->halted;
-
-	/* The VMM can write these two; only what it does not run counts. */
-	if (!now->running && now->exit == KVM_EXIT_SHUTDOWN)
-		return KVMHB_SHUT_DOWN;
-	if (!now->running && (now->exit == KVM_EXIT_INTERNAL_ERROR ||
-			      now->exit == KVM_EXIT_FAIL_ENTRY))
-		return KVMHB_FAILED;
-
-	if (!now->pid)
-		return KVMHB_ABSENT;
-	switch (now->task) {
-	case 'X':
-	case 'Z':
-		return KVMHB_ABSENT;
-	case 'T':
-	case 't':
-	case 'F':
-		return KVMHB_STOPPED_BY_HOST;
-	}
-
-	if (!now->running && !now->halted) {
-		if (!was_out)
-			return KVMHB_LEAVING;
-		if (then->exits == now->exits)
-			return doing_outside(then, now);
-		/* It comes and goes. */
-	} else if (!now->running && then->exits == now->exits) {
-		return KVMHB_HALTED_OUT;
-	} else if (!now->halted && (now->task == 'S' || now->task == 'D') &&
-		   then->exec_ns == now->exec_ns) {
-		return KVMHB_BLOCKED;
-	} else if (kvmhb_is_kept(then, now) &&
-		   left(now->exec_ns, then->exec_ns) > kvmhb_waited_ns(then, now)) {
-		return KVMHB_BLOCKED;
-	}
-
-	/* Only an interrupt ends a halt. */
-	if (first->irqs != now->irqs || (now->halted && first->exits != now->exits))
-		return KVMHB_LIVING;
-	if (first->halted && now->halted)
-		return KVMHB_HALTING;
-	if (2 * left(now->exec_ns, first->exec_ns) > window_ns)
-		return KVMHB_SPINNING;
-	return KVMHB_UNCLEAR;
 }
 
 /**
@@ -225,7 +141,7 @@ static enum kvmhb_cause denial(const struct kvmhb_case *c)
 static struct kvmhb_ruling held(const struct kvmhb_case *c)
 {
 	static const struct kvmhb_verdict paused = { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED };
-	u64 spare_ns = left(c->timing.timeout_ns, kvmhb_late_ns(&c->timing));
+	u64 spare_ns = kvmhb_minus(c->timing.timeout_ns, kvmhb_late_ns(&c->timing));
 
 	if (c->so_far.state == KVMHB_UNRESPONSIVE && c->so_far.cause != KVMHB_CAUSE_UNKNOWN)
 		return unresponsive(c, c->so_far.cause);
@@ -236,7 +152,7 @@ static struct kvmhb_ruling held(const struct kvmhb_case *c)
 		return look(c, c->so_far, spare_ns / 2);
 	if (c->vcpus[KVMHB_IN_VMM] + c->vcpus[KVMHB_ABSENT] == c->nr_vcpus)
 		return look(c, excused(c, KVMHB_CAUSE_VMM_STUCK),
-			    left(c->timing.timeout_ns, unpaused_ns(c)) ?: spare_ns);
+			    kvmhb_minus(c->timing.timeout_ns, unpaused_ns(c)) ?: spare_ns);
 	return look(c, paused, U64_MAX);
 }
 
@@ -252,7 +168,7 @@ static struct kvmhb_ruling too_early(const struct kvmhb_case *c)
 		return look(c, verdict, late_ns - c->run_ns);
 	if (verdict.state != KVMHB_LATE)
 		verdict = late(KVMHB_CAUSE_NONE);
-	return look(c, verdict, left(c->timing.timeout_ns, c->run_ns));
+	return look(c, verdict, kvmhb_minus(c->timing.timeout_ns, c->run_ns));
 }
 
 /* Why a guest is silent that could have beaten; KVMHB_CAUSE_UNKNOWN if that is not clear. */
@@ -323,7 +239,7 @@ static struct kvmhb_ruling beating(const struct kvmhb_case *c)
 		return await_answers((struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE });
 	return (struct kvmhb_ruling) {
 		.verdict = verdict,
-		.look_in_ns = max(min(left(late_ns, c->silence_ns), c->stale_in_ns),
+		.look_in_ns = max(min(kvmhb_minus(late_ns, c->silence_ns), c->stale_in_ns),
 				  look_max_ns(&c->timing)),
 	};
 }
@@ -360,7 +276,7 @@ static struct kvmhb_ruling broken(const struct kvmhb_case *c)
 	if (c->silence_ns < c->timing.timeout_ns || (c->so_far.state != KVMHB_LATE &&
 						     c->so_far.state != KVMHB_UNRESPONSIVE))
 		return look(c, late(KVMHB_CAUSE_NONE),
-			    left(c->timing.timeout_ns, c->silence_ns));
+			    kvmhb_minus(c->timing.timeout_ns, c->silence_ns));
 	return final(KVMHB_UNRESPONSIVE, KVMHB_CAUSE_KVM_ERROR);
 }
 

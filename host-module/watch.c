@@ -10,7 +10,8 @@
 #include <linux/string.h>
 
 #include "host.h"
-#include "runclock.h"
+#include "timing.h"
+#include "vcpu.h"
 #include "verdict.h"
 #include "watch.h"
 
@@ -232,7 +233,7 @@ static void describe(const struct kvmhb_watch *watch, struct kvmhb_case *c)
 /* By how much what happened at a time was later than the look was due. */
 static u64 overrun_ns(const struct kvmhb_due *due, u64 at_ns)
 {
-	return due->at_ns && due->at_ns < at_ns ? at_ns - due->at_ns : 0;
+	return due->at_ns ? kvmhb_minus(at_ns, due->at_ns) : 0;
 }
 
 /**
@@ -293,7 +294,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct k
 
 	if (beaten) {
 		/* What was denied may have been so before the beat: that is forgiven. */
-		u64 silence_ns = now_ns > last_beat_ns ? now_ns - last_beat_ns : 0;
+		u64 silence_ns = kvmhb_minus(now_ns, last_beat_ns);
 
 		watch->last_beat_ns = last_beat_ns;
 		watch->denied_ns = min(denied_ns, silence_ns);

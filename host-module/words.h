@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The words that users see: of a monitor's states, and of their causes. One line makes a
- * word: enums, strings and the room for the longest follow from these two tables. The words
- * are ABI (Documentation/sysfs.rst): add, never rename.
+ * The states of a monitor, their causes, the words that users see for them, and what the
+ * guest's own words mean. One line makes a state or a cause: enum, word and the room for the
+ * longest follow from these two tables. The words are ABI (Documentation/sysfs.rst): add,
+ * never rename.
  */
 #ifndef KVMHB_WORDS_H
 #define KVMHB_WORDS_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 /* What a monitor says of its guest. */
@@ -69,11 +71,48 @@ union kvmhb_word {
 
 #define KVMHB_WORD_SIZE	sizeof(union kvmhb_word)	/* of a word and its end, bytes */
 
+/**
+ * struct kvmhb_verdict - a state and why
+ * @state: the state
+ * @cause: the cause
+ */
+struct kvmhb_verdict {
+	enum kvmhb_state state;
+	enum kvmhb_cause cause;
+};
+
 const char *kvmhb_state_word(enum kvmhb_state state);
 const char *kvmhb_cause_word(enum kvmhb_cause cause);
+bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word);
+enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict *verdict);
 
 #define KVMHB_CPU_LIST_LEN	(128 + sizeof(",..."))
 
 void kvmhb_cpu_list(char *buf, const unsigned long *cpus);
+
+/* What every beat asks is inline: calls would be a good part of its cost. */
+
+/**
+ * kvmhb_state_beats - whether a guest beats as it should in a state
+ * @state: the state
+ *
+ * Return: true if the guest is not silent. Context: any.
+ */
+static inline bool kvmhb_state_beats(enum kvmhb_state state)
+{
+	return state == KVMHB_ALIVE || state == KVMHB_DEGRADED;
+}
+
+/**
+ * kvmhb_state_is_armed - whether beats count in a state
+ * @state: the state
+ *
+ * Return: true between the guest's arming and its goodbye. Context: any.
+ */
+static inline bool kvmhb_state_is_armed(enum kvmhb_state state)
+{
+	return BIT(state) & (BIT(KVMHB_ALIVE) | BIT(KVMHB_DEGRADED) | BIT(KVMHB_LATE) |
+			     BIT(KVMHB_UNRESPONSIVE) | BIT(KVMHB_PAUSED));
+}
 
 #endif /* KVMHB_WORDS_H */

@@ -39,9 +39,9 @@ static u64 sched_clock_ns(void)
 #include "host.c"
 #include "words.c"
 #include "pulse.c"
-#include "rules.c"
-#include "runclock.c"
 #include "suspicion.c"
+#include "timing.c"
+#include "vcpu.c"
 #include "verdict.c"
 #include "watch.c"
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/errno.h>
-#include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 
 #include "kvm_heartbeat.h"
-#include "rules.h"
+#include "timing.h"
 
 /**
  * kvmhb_timing_make - check a configuration and fill in what follows from it
@@ -83,51 +82,4 @@ u64 kvmhb_late_ns(const struct kvmhb_timing *timing)
 	u64 spare_ns = timing->timeout_ns - timing->interval_ns;
 
 	return timing->interval_ns + min(timing->interval_ns, spare_ns) / 2;
-}
-
-/**
- * kvmhb_lifecycle - what follows from the guest's word about itself
- * @verdict: state and cause so far; replaced if the word is accepted
- * @word: what the guest wrote, trusted in nothing
- *
- * A guest that panicked may still run the code of an orderly reboot; only a
- * new incarnation, a reset or the end of the VM takes the panic back.
- *
- * Return: whether the word was accepted. Context: any.
- */
-bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word)
-{
-	static const struct kvmhb_verdict verdicts[] = {
-		[KVM_HEARTBEAT_ARM]	 = { KVMHB_ALIVE, KVMHB_CAUSE_NONE },
-		[KVM_HEARTBEAT_SHUTDOWN] = { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN },
-		[KVM_HEARTBEAT_REBOOT]	 = { KVMHB_STOPPED, KVMHB_CAUSE_REBOOT },
-		[KVM_HEARTBEAT_SUSPEND]	 = { KVMHB_STOPPED, KVMHB_CAUSE_SUSPEND },
-		[KVM_HEARTBEAT_UNLOAD]	 = { KVMHB_STOPPED, KVMHB_CAUSE_UNLOAD },
-		[KVM_HEARTBEAT_PANIC]	 = { KVMHB_PANICKED, KVMHB_CAUSE_PANIC },
-	};
-
-	if (word == KVM_HEARTBEAT_NONE || word >= ARRAY_SIZE(verdicts))
-		return false;
-	if (verdict->state == KVMHB_PANICKED && word != KVM_HEARTBEAT_ARM)
-		return false;
-
-	*verdict = verdicts[word];
-	return true;
-}
-
-/**
- * kvmhb_goodbye - how a guest's end is explained, should its VM end now
- * @said: the explanation so far, %KVMHB_CAUSE_NONE if there is none
- * @verdict: the new state and cause
- *
- * A VMM may reset the device between the guest's goodbye and its own: only a guest that
- * arms takes back what was said.
- *
- * Return: the cause, or %KVMHB_CAUSE_NONE. Context: any.
- */
-enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict *verdict)
-{
-	if (verdict->state == KVMHB_STOPPED || verdict->state == KVMHB_PANICKED)
-		return verdict->cause;
-	return kvmhb_state_is_armed(verdict->state) ? KVMHB_CAUSE_NONE : said;
 }

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How often a guest has to beat, and what follows from it: pure functions, tested by
+ * selftests/kunit.
+ */
+#ifndef KVMHB_TIMING_H
+#define KVMHB_TIMING_H
+
+#include <linux/compiler.h>
+#include <linux/math64.h>
+#include <linux/types.h>
+
+/* An explicit timeout may be longer than any interval, but not without end. */
+#define KVMHB_TIMEOUT_MAX_NS	(24ULL * 3600 * 1000000000)	/* 24 h */
+
+/* Instead of a time to look again, if only a beat can change anything. */
+#define KVMHB_NO_DEADLINE	U64_MAX
+
+/**
+ * struct kvmhb_timing - how often a guest has to beat
+ * @interval_ns: time between two beats, ns
+ * @timeout_ns: silence that makes a guest unresponsive, ns, above @interval_ns
+ */
+struct kvmhb_timing {
+	u64 interval_ns;
+	u64 timeout_ns;
+};
+
+int kvmhb_timing_make(struct kvmhb_timing *timing, u64 interval_ns, u64 timeout_ns);
+struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
+					 const struct kvmhb_timing *b);
+struct kvmhb_timing kvmhb_timing_resolved(const struct kvmhb_timing *timing, u64 resolution_ns);
+u64 kvmhb_late_ns(const struct kvmhb_timing *timing);
+
+/**
+ * kvmhb_minus - a difference that does not go below 0
+ * @a: a time, or a sum that grows
+ * @b: what is taken from it. Sums that are read while they change may seem to go back
+ *
+ * Return: @a - @b, or 0. Context: any.
+ */
+static inline u64 kvmhb_minus(u64 a, u64 b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* What every beat asks is inline: a call would be a good part of its cost. */
+
+/**
+ * kvmhb_missed - how many beats did not come in a gap
+ * @gap_ns: time from one beat to the next, or to now, ns
+ * @interval_ns: time that should have been between them, ns
+ *
+ * Return: the number of whole intervals beyond the first, to the nearest: a
+ * beat half an interval late was late, not missed. Context: any.
+ */
+static inline u64 kvmhb_missed(u64 gap_ns, u64 interval_ns)
+{
+	if (likely(gap_ns < interval_ns + interval_ns / 2))
+		return 0;
+	return div64_u64(gap_ns + interval_ns / 2, interval_ns) - 1;
+}
+
+#endif /* KVMHB_TIMING_H */
