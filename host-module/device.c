@@ -138,7 +138,7 @@ static ssize_t regs_write(struct kvmhb_device *hb, const char __user *buf, size_
 
 	switch (offset) {
 	case KVM_HEARTBEAT_REG_DOORBELL:
-		kvmhb_monitor_beat(&hb->monitor, value < hb->pulse.nr_slots ? value : -1);
+		kvmhb_tally_beat(&hb->monitor.tally, value < hb->pulse.nr_slots ? value : -1);
 		break;
 	case KVM_HEARTBEAT_REG_LIFECYCLE:
 		kvmhb_monitor_lifecycle(&hb->monitor, value);
@@ -421,8 +421,8 @@ static long set_ioeventfd(struct kvmhb_device *hb, void __user *arg)
 		/* As vfio-pci answers, of which it takes more than one. */
 		ret = hb->doorbell.data == eventfd.data ? -EEXIST : -ENOSPC;
 	} else {
-		ret = kvmhb_doorbell_attach(&hb->doorbell, &hb->monitor, eventfd.fd, eventfd.data,
-					    hb->pulse.nr_slots);
+		ret = kvmhb_doorbell_attach(&hb->doorbell, &hb->monitor.tally, eventfd.fd,
+					    eventfd.data, hb->pulse.nr_slots);
 	}
 	mutex_unlock(&hb->lock);
 	return ret;

@@ -5,7 +5,7 @@
 #include <linux/poll.h>
 
 #include "doorbell.h"
-#include "monitor.h"
+#include "tally.h"
 
 /*
  * In the context of whoever signals, a vCPU's thread as a rule: the lock of the wait
@@ -18,7 +18,7 @@ static int ring(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key
 	struct kvmhb_doorbell *bell = container_of(wait, struct kvmhb_doorbell, wait);
 
 	if (key_to_poll(key) & EPOLLIN)
-		kvmhb_monitor_beat(bell->mon, bell->cpu);
+		kvmhb_tally_beat(bell->tally, bell->cpu);
 	return 0;
 }
 
@@ -35,7 +35,7 @@ static void add_hook(struct file *file, wait_queue_head_t *queue, poll_table *ta
 /**
  * kvmhb_doorbell_attach - take the signals of an eventfd for beats
  * @bell: the doorbell, detached; the caller serialises
- * @mon: the monitor to tell; outlives the attachment
+ * @tally: what to tell; outlives the attachment
  * @fd: the eventfd. It is to serve nothing else: an irqfd on it takes the signals
  *	for itself
  * @data: what a signal stands for, as if the guest had written it
@@ -44,7 +44,7 @@ static void add_hook(struct file *file, wait_queue_head_t *queue, poll_table *ta
  * Return: 0, -EBADF without such a file, or -EINVAL if it is no eventfd. Context:
  * process.
  */
-int kvmhb_doorbell_attach(struct kvmhb_doorbell *bell, struct kvmhb_monitor *mon, int fd,
+int kvmhb_doorbell_attach(struct kvmhb_doorbell *bell, struct kvmhb_tally *tally, int fd,
 			  u64 data, unsigned int nr_cpus)
 {
 	struct hook hook = { .wait = &bell->wait };
@@ -61,7 +61,7 @@ int kvmhb_doorbell_attach(struct kvmhb_doorbell *bell, struct kvmhb_monitor *mon
 	}
 
 	bell->ctx = ctx;
-	bell->mon = mon;
+	bell->tally = tally;
 	bell->data = data;
 	bell->cpu = data < nr_cpus ? data : -1;
 	init_waitqueue_func_entry(&bell->wait, ring);

@@ -10,25 +10,25 @@
 #include <linux/wait.h>
 
 struct eventfd_ctx;
-struct kvmhb_monitor;
+struct kvmhb_tally;
 
 /**
  * struct kvmhb_doorbell - an eventfd that stands for writes to the doorbell
  * @ctx: the eventfd; NULL while there is none
  * @wait: our place in its wait queue
- * @mon: the monitor that a signal tells of a beat
+ * @tally: what a signal tells of a beat
  * @data: what a signal stands for as if it had been written
  * @cpu: the guest CPU which that names, or -1
  */
 struct kvmhb_doorbell {
 	struct eventfd_ctx *ctx;
 	wait_queue_entry_t wait;
-	struct kvmhb_monitor *mon;
+	struct kvmhb_tally *tally;
 	u64 data;
 	int cpu;
 };
 
-int kvmhb_doorbell_attach(struct kvmhb_doorbell *bell, struct kvmhb_monitor *mon, int fd,
+int kvmhb_doorbell_attach(struct kvmhb_doorbell *bell, struct kvmhb_tally *tally, int fd,
 			  u64 data, unsigned int nr_cpus);
 void kvmhb_doorbell_detach(struct kvmhb_doorbell *bell);
 

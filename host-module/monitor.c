@@ -30,59 +30,25 @@
  */
 static struct workqueue_struct *kvmhb_wq;
 
-/*
- * Of the silence since a beat, the time in which the guest could not have beaten.
- * As of the last look: whoever asks between two looks gets less than the truth.
- */
-static u64 excused_ns(const struct kvmhb_monitor *mon, u64 last_ns)
-{
-	if (READ_ONCE(mon->excused_since_ns) != last_ns)
-		return 0;
-	smp_rmb();	/* pairs with the barrier in excuse() */
-	return READ_ONCE(mon->excused_ns);
-}
-
-static void excuse(struct kvmhb_monitor *mon, u64 last_ns, u64 ns)
-{
-	lockdep_assert_held(&mon->lock);
-
-	WRITE_ONCE(mon->excused_since_ns, 0);
-	smp_wmb();	/* nobody takes the new time for that of the old beat */
-	WRITE_ONCE(mon->excused_ns, ns);
-	smp_wmb();	/* pairs with the barrier in excused_ns() */
-	WRITE_ONCE(mon->excused_since_ns, last_ns);
-}
-
 /* What a silence that still lasts adds to the missed beats. */
-static u64 missing(struct kvmhb_monitor *mon)
+static u64 monitor_missing(const struct kvmhb_monitor *mon)
 {
-	u64 silence_ns;
+	u64 excused_ns = kvmhb_tally_excused_ns(&mon->tally, mon->outages.silent_since_ns);
 
 	lockdep_assert_held(&mon->lock);
 
-	if (mon->verdict.state != KVMHB_LATE && mon->verdict.state != KVMHB_UNRESPONSIVE)
-		return 0;
-	silence_ns = kvmhb_minus(ktime_get_ns(), mon->silent_since_ns);
-	return kvmhb_missed(kvmhb_minus(silence_ns, excused_ns(mon, mon->silent_since_ns)),
-			    mon->timing.interval_ns);
+	return kvmhb_outages_missing(&mon->outages, mon->verdict.state, mon->timing.interval_ns,
+				     excused_ns, ktime_get_ns());
 }
 
-/* The part of a running outage that no earlier outage has counted, ns. */
-static u64 new_downtime_ns(struct kvmhb_monitor *mon, u64 until_ns)
+/* What the guest is judged by; @retuning: until it has beaten by what is set now. */
+static void monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timing, bool retuning)
 {
 	lockdep_assert_held(&mon->lock);
 
-	/* One silence may be two outages, if the configuration ended the first. */
-	return kvmhb_minus(until_ns, max(mon->silent_since_ns, mon->down_until_ns));
-}
-
-/* By how the guest has beaten so far; a new rhythm has no past. */
-static u64 suspicion_milli(struct kvmhb_monitor *mon, u64 silence_ns)
-{
-	static const struct kvmhb_gaps none;
-
-	return kvmhb_suspicion_milli(READ_ONCE(mon->restart_gaps) ? &none : &mon->gaps,
-				     READ_ONCE(mon->timing.interval_ns), silence_ns);
+	mon->timing = timing;
+	mon->retuning = retuning;
+	kvmhb_tally_retune(&mon->tally, timing.interval_ns, retuning);
 }
 
 /* The one place where state and cause change; @last_ns is the beat judged by. */
@@ -90,25 +56,14 @@ static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64
 {
 	struct kvmhb_verdict old = mon->verdict;
 	u64 now_ns = ktime_get_ns();
-	u64 end_ns, gone_ns;
+	u64 gone_ns;
 
 	lockdep_assert_held(&mon->lock);
 
-	/* A beat ended the silence when it came, anything else does so now. */
-	end_ns = last_ns > mon->silent_since_ns ? last_ns : now_ns;
-	gone_ns = kvmhb_minus(end_ns, mon->silent_since_ns);
-	if (kvmhb_state_beats(old.state))
-		mon->silent_since_ns = last_ns;
-	if (old.state != new.state && new.state == KVMHB_UNRESPONSIVE)
-		mon->outages++;
-	if (old.state != new.state && old.state == KVMHB_UNRESPONSIVE) {
-		mon->downtime_ns += new_downtime_ns(mon, end_ns);
-		mon->down_until_ns = end_ns;
-	}
-
+	gone_ns = kvmhb_outages_change(&mon->outages, old.state, new.state, last_ns, now_ns);
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
-	mon->verdict.cause = new.cause;
-	WRITE_ONCE(mon->verdict.state, new.state);
+	mon->verdict = new;
+	WRITE_ONCE(mon->tally.state, new.state);
 
 	kvmhb_report_state(mon, old.state, last_ns ? kvmhb_minus(now_ns, last_ns) : 0, gone_ns);
 }
@@ -117,7 +72,7 @@ static void set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64
 static void change_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new)
 {
 	if (new.state != mon->verdict.state || new.cause != mon->verdict.cause)
-		set_verdict(mon, new, atomic64_read(&mon->last_beat_ns));
+		set_verdict(mon, new, kvmhb_tally_last_beat_ns(&mon->tally));
 }
 
 /*
@@ -217,14 +172,14 @@ static struct kvmhb_case look(struct kvmhb_monitor *mon, u64 last_ns)
 	lockdep_assert_held(&mon->lock);
 
 	kvmhb_watch_look(&mon->watch, mon->kvm, mon->pulse, &mon->judging, last_ns, &due, &c);
-	excuse(mon, last_ns,
-	       kvmhb_minus(kvmhb_minus(mon->watch.seen_ns, last_ns), mon->watch.run_ns));
+	kvmhb_tally_excuse(&mon->tally, last_ns,
+			   kvmhb_minus(kvmhb_minus(mon->watch.seen_ns, last_ns), mon->watch.run_ns));
 
 	c.timing = mon->judging;
 	c.so_far = mon->verdict;
 	c.silence_ns = kvmhb_minus(mon->watch.seen_ns, last_ns);
 	c.dead = kvmhb_evidence_dead(mon->kvm);
-	c.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->silent_since_ns;
+	c.beaten = !kvmhb_state_beats(mon->verdict.state) && last_ns != mon->outages.silent_since_ns;
 	if (kvmhb_must_ask(&c)) {
 		/* What was asked at looks before counts now, what is asked now at the next. */
 		lately_ns = max3(mon->judging.timeout_ns / 2, kvmhb_host_resolution_ns(),
@@ -253,32 +208,20 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 
 	lockdep_assert_held(&mon->lock);
 
-	/* Only a beat that came with the acknowledgment starts the new rhythm. */
-	if (mon->retuning && READ_ONCE(mon->acked_seq) == mon->pulse->config_seq) {
-		WRITE_ONCE(mon->retuning, false);
-		mon->timing = mon->config;
-		WRITE_ONCE(mon->restart_gaps, true);
-	}
+	if (mon->retuning && kvmhb_tally_has_acked(&mon->tally))
+		monitor_judge_by(mon, mon->config, false);
 
 	judging = kvmhb_timing_resolved(&mon->timing, kvmhb_host_resolution_ns());
 	WRITE_ONCE(mon->judging.interval_ns, judging.interval_ns);
 	mon->judging.timeout_ns = judging.timeout_ns;
 
 	if (kvmhb_state_is_armed(mon->verdict.state)) {
-		WRITE_ONCE(mon->attention, true);
-		/*
-		 * A beat stores its time, then looks whether to wake us; we ask
-		 * to be woken, then look for its time. Pairs with the
-		 * atomic64_xchg() in kvmhb_monitor_beat(): one sees the other.
-		 */
-		smp_mb();
-
-		last_ns = atomic64_read(&mon->last_beat_ns);
+		last_ns = kvmhb_tally_ask(&mon->tally);
 		c = look(mon, last_ns);
 		look_in_ns = rule(mon, last_ns, &c);
 	}
 
-	WRITE_ONCE(mon->attention, !kvmhb_state_beats(mon->verdict.state));
+	WRITE_ONCE(mon->tally.attention, !kvmhb_state_beats(mon->verdict.state));
 	look_again(mon, look_in_ns);
 }
 
@@ -293,7 +236,7 @@ static void look_after_word(struct kvmhb_monitor *mon)
 
 	lockdep_assert_held(&mon->lock);
 
-	WRITE_ONCE(mon->attention, !armed);
+	WRITE_ONCE(mon->tally.attention, !armed);
 	if (mon->patrol) {
 		if (armed)
 			WRITE_ONCE(mon->due_ns,
@@ -316,12 +259,10 @@ static void hear(struct kvmhb_monitor *mon, u32 word)
 		return;
 
 	mon->lifecycle = word;
-	WRITE_ONCE(mon->lost, false);
-	atomic64_add(missing(mon), &mon->missed);
+	WRITE_ONCE(mon->tally.lost, false);
+	atomic64_add(monitor_missing(mon), &mon->tally.missed);
 	if (word == KVM_HEARTBEAT_ARM) {
-		atomic64_set(&mon->last_beat_ns, ktime_get_ns());
-		mon->acked_seq = kvmhb_pulse_ack(mon->pulse);
-		WRITE_ONCE(mon->restart_gaps, true);
+		kvmhb_tally_arm(&mon->tally);
 		kvmhb_watch_restart(&mon->watch, mon->kvm, mon->pulse);
 	}
 	change_verdict(mon, new);
@@ -332,10 +273,15 @@ static void look_or_hear(struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
-	if (mon->lost && READ_ONCE(mon->found))
+	if (kvmhb_tally_is_found(&mon->tally))
 		hear(mon, KVM_HEARTBEAT_ARM);
 	else
 		kvmhb_monitor_look(mon);
+}
+
+static void monitor_wake(struct kvmhb_tally *tally)
+{
+	queue_work(kvmhb_wq, &container_of(tally, struct kvmhb_monitor, tally)->work);
 }
 
 static void look_work(struct work_struct *work)
@@ -468,94 +414,6 @@ static void end_incarnation(struct kvmhb_monitor *mon)
 	}
 }
 
-/* The gap before a beat, with all that is to be done about it but seldom. */
-static noinline void count_beat(struct kvmhb_monitor *mon, int cpu, enum kvmhb_state state,
-				u64 gap_ns, u64 run_ns, bool wake)
-{
-	u64 beats = atomic64_inc_return(&mon->beats);
-
-	atomic64_add(kvmhb_missed(run_ns, READ_ONCE(mon->timing.interval_ns)), &mon->missed);
-	if (trace_beat_enabled())
-		trace_beat(mon->dev, beats, gap_ns, cpu, suspicion_milli(mon, run_ns));
-	if (READ_ONCE(mon->restart_gaps)) {
-		/* This gap began before the rhythm that it ends in. */
-		memset(&mon->gaps, 0, sizeof(mon->gaps));
-		WRITE_ONCE(mon->restart_gaps, false);
-	} else if (state != KVMHB_UNRESPONSIVE && state != KVMHB_PAUSED) {
-		kvmhb_gaps_add(&mon->gaps, run_ns);
-	}
-
-	if (READ_ONCE(mon->retuning)) {
-		u32 seq = kvmhb_pulse_ack(mon->pulse);
-
-		WRITE_ONCE(mon->acked_seq, seq);
-		wake |= seq == READ_ONCE(mon->pulse->config_seq);
-	}
-	if (wake)
-		queue_work(kvmhb_wq, &mon->work);
-}
-
-/*
- * The device was reset under the guest's driver, which goes on as if nothing had been. One
- * doorbell may have been under way to the reset; one that comes so much later was not.
- */
-static noinline void hear_lost(struct kvmhb_monitor *mon)
-{
-	u64 now_ns = ktime_get_ns();
-	u64 first_ns = READ_ONCE(mon->lost_beat_ns);
-
-	if (!first_ns) {
-		WRITE_ONCE(mon->lost_beat_ns, now_ns);
-		return;
-	}
-	if (READ_ONCE(mon->found) ||
-	    kvmhb_minus(now_ns, first_ns) < READ_ONCE(mon->timing.interval_ns) / 2)
-		return;
-	WRITE_ONCE(mon->found, true);
-	queue_work(kvmhb_wq, &mon->work);
-}
-
-/**
- * kvmhb_monitor_beat - a beat has arrived
- * @mon: the monitor
- * @cpu: the guest CPU that rang, or -1 if it is not known
- *
- * Context: any; takes no lock, arms no timer, prints nothing.
- */
-void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu)
-{
-	enum kvmhb_state state = READ_ONCE(mon->verdict.state);
-	u64 now_ns, last_ns, gap_ns, run_ns;
-	bool wake;
-
-	if (unlikely(!kvmhb_state_is_armed(state))) {
-		if (READ_ONCE(mon->lost))
-			hear_lost(mon);
-		return;
-	}
-
-	now_ns = ktime_get_ns();
-	/* A full barrier, paired with the one in kvmhb_monitor_look(). */
-	last_ns = atomic64_xchg(&mon->last_beat_ns, now_ns);
-	if (unlikely(!last_ns)) {
-		/* A VMM resets the device while its guest rings: no beat is left of it. */
-		atomic64_cmpxchg(&mon->last_beat_ns, now_ns, 0);
-		return;
-	}
-	wake = READ_ONCE(mon->attention);
-
-	gap_ns = kvmhb_minus(now_ns, last_ns);
-	run_ns = kvmhb_minus(gap_ns, excused_ns(mon, last_ns));
-	if (unlikely(wake || trace_beat_enabled() || READ_ONCE(mon->restart_gaps) ||
-		     READ_ONCE(mon->retuning) ||
-		     kvmhb_missed(run_ns, READ_ONCE(mon->timing.interval_ns)))) {
-		count_beat(mon, cpu, state, gap_ns, run_ns, wake);
-		return;
-	}
-	atomic64_inc(&mon->beats);
-	kvmhb_gaps_add(&mon->gaps, run_ns);
-}
-
 /**
  * kvmhb_monitor_lifecycle - the guest said something about itself
  * @mon: the monitor
@@ -576,12 +434,11 @@ static void await_guest(struct kvmhb_monitor *mon)
 	lockdep_assert_held(&mon->lock);
 
 	kvmhb_pulse_reset(mon->pulse, &mon->config);
-	mon->timing = mon->config;
-	WRITE_ONCE(mon->retuning, false);
+	monitor_judge_by(mon, mon->config, false);
 	mon->lifecycle = KVM_HEARTBEAT_NONE;
-	atomic64_add(missing(mon), &mon->missed);
+	atomic64_add(monitor_missing(mon), &mon->tally.missed);
 	end_incarnation(mon);
-	atomic64_set(&mon->last_beat_ns, 0);
+	atomic64_set(&mon->tally.last_beat_ns, 0);
 	change_verdict(mon, (struct kvmhb_verdict) { KVMHB_WAITING, KVMHB_CAUSE_NONE });
 	kvmhb_monitor_look(mon);
 }
@@ -597,12 +454,9 @@ void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
 	bool lost;
 
 	mutex_lock(&mon->lock);
-	lost = mon->lost || kvmhb_state_is_armed(mon->verdict.state);
+	lost = mon->tally.lost || kvmhb_state_is_armed(mon->verdict.state);
 	await_guest(mon);
-	/* What rang while the device was reset is not a beat after it. */
-	WRITE_ONCE(mon->lost_beat_ns, 0);
-	WRITE_ONCE(mon->found, false);
-	WRITE_ONCE(mon->lost, lost);
+	kvmhb_tally_lose(&mon->tally, lost);
 	mutex_unlock(&mon->lock);
 }
 
@@ -627,12 +481,9 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
 	mon->vmm_pid = vmm_pid;
 	mon->judged = (struct kvmhb_verdict) {};
 	mon->goodbye = KVMHB_CAUSE_NONE;
-	WRITE_ONCE(mon->lost, false);
-	mon->outages = 0;
-	mon->downtime_ns = 0;
-	atomic64_set(&mon->beats, 0);
-	atomic64_set(&mon->missed, 0);
-	WRITE_ONCE(mon->restart_gaps, true);
+	mon->outages.count = 0;
+	mon->outages.downtime_ns = 0;
+	kvmhb_tally_attach(&mon->tally, pulse);
 	await_guest(mon);
 	mutex_unlock(&mon->lock);
 }
@@ -647,11 +498,10 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 {
 	mutex_lock(&mon->lock);
-	atomic64_add(missing(mon), &mon->missed);
+	atomic64_add(monitor_missing(mon), &mon->tally.missed);
 	end_incarnation(mon);
-	mon->timing = mon->config;
-	WRITE_ONCE(mon->retuning, false);
-	WRITE_ONCE(mon->lost, false);	/* a last look is to find nobody */
+	monitor_judge_by(mon, mon->config, false);
+	WRITE_ONCE(mon->tally.lost, false);	/* a last look is to find nobody */
 	kvmhb_patrol_leave(mon);	/* it reads the pulse */
 	mon->pulse = NULL;
 	mon->kvm = NULL;
@@ -681,6 +531,7 @@ static void say_if_too_fine(struct kvmhb_monitor *mon)
 static int configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 timeout_set_ns)
 {
 	struct kvmhb_timing old = mon->config;
+	bool retuning = mon->retuning;
 	struct kvmhb_timing new;
 	int ret;
 
@@ -696,8 +547,8 @@ static int configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 timeout_set
 
 	mon->config = new;
 	if (new.interval_ns != old.interval_ns)
-		WRITE_ONCE(mon->retuning, !!mon->pulse);
-	mon->timing = mon->retuning ? kvmhb_timing_patient(&mon->timing, &new) : new;
+		retuning = mon->pulse;
+	monitor_judge_by(mon, retuning ? kvmhb_timing_patient(&mon->timing, &new) : new, retuning);
 	if (mon->pulse)
 		kvmhb_pulse_publish(mon->pulse, &new);
 	trace_config(mon->dev, &new, !timeout_set_ns);
@@ -752,29 +603,28 @@ int kvmhb_monitor_set_timeout(struct kvmhb_monitor *mon, u64 timeout_ns)
  */
 void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings)
 {
-	u64 last_ns, now_ns;
+	u64 last_ns, now_ns, silence_ns;
 
 	mutex_lock(&mon->lock);
-	last_ns = atomic64_read(&mon->last_beat_ns);
+	last_ns = kvmhb_tally_last_beat_ns(&mon->tally);
 	now_ns = ktime_get_ns();
 	*readings = (struct kvmhb_readings) {
 		.verdict = mon->verdict,
 		.config = mon->config,
 		.lifecycle = mon->lifecycle,
 		.vmm_pid = mon->vmm_pid,
-		.beats = atomic64_read(&mon->beats),
-		.missed = atomic64_read(&mon->missed) + missing(mon),
-		.outages = mon->outages,
-		.downtime_ns = mon->downtime_ns,
+		.beats = atomic64_read(&mon->tally.beats),
+		.missed = atomic64_read(&mon->tally.missed) + monitor_missing(mon),
+		.outages = mon->outages.count,
+		.downtime_ns = kvmhb_outages_downtime_ns(&mon->outages, mon->verdict.state, now_ns),
 		.has_beaten = last_ns,
 		.last_beat_ns = kvmhb_minus(now_ns, last_ns),
+		.gaps = kvmhb_tally_gaps(&mon->tally),
 	};
-	if (!READ_ONCE(mon->restart_gaps))
-		readings->gaps = mon->gaps;
-	readings->suspicion_milli =
-		suspicion_milli(mon, kvmhb_minus(readings->last_beat_ns, excused_ns(mon, last_ns)));
-	if (mon->verdict.state == KVMHB_UNRESPONSIVE)
-		readings->downtime_ns += new_downtime_ns(mon, now_ns);
+	silence_ns = kvmhb_minus(readings->last_beat_ns,
+				 kvmhb_tally_excused_ns(&mon->tally, last_ns));
+	readings->suspicion_milli = kvmhb_suspicion_milli(&readings->gaps, mon->timing.interval_ns,
+							  silence_ns);
 	mutex_unlock(&mon->lock);
 }
 
@@ -800,6 +650,9 @@ int kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 	mon->dev = dev;
 	mon->timeout_set_ns = timeout_ns;
 	mon->timing = mon->config;
+	mon->tally.dev = dev;
+	mon->tally.wake = monitor_wake;
+	mon->tally.interval_ns = mon->config.interval_ns;
 	say_if_too_fine(mon);
 	mutex_init(&mon->lock);
 	INIT_WORK(&mon->work, look_work);

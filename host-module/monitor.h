@@ -7,7 +7,6 @@
 #ifndef KVMHB_MONITOR_H
 #define KVMHB_MONITOR_H
 
-#include <linux/atomic.h>
 #include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
@@ -16,6 +15,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "outage.h"
 #include "tally.h"
 #include "timing.h"
 #include "watch.h"
@@ -37,28 +37,25 @@ struct kvmhb_patrol;
  *	of report.c
  * @notify_from_ns: not before then, ns of CLOCK_MONOTONIC; under @lock
  *
+ * @tally: what beats leave behind; has rules of its own, and no lock
+ *
  * @lock: serialises whatever changes the state or the configuration, and with
  *	it the order of reports; protects all from here to @patrol_entry
- * @verdict: state and cause; @verdict.state is also read without @lock
+ * @verdict: state and cause
  * @config: what users set, with the timeout that follows from it
  * @timeout_set_ns: the explicit timeout, ns, or 0 while it follows the interval
  * @timing: what the guest is judged by: @config, or while @retuning something
- *	more patient; read without @lock by beats
+ *	more patient
  * @judging: @timing, as far as this host can tell, as of the last look; when to look
  *	follows from it; its interval is read without @lock by the patrol
- * @retuning: the guest has not yet beaten by @config; read without @lock by
- *	beats
+ * @retuning: the guest has not yet beaten by @config
  * @pulse: the VM's pulse page; NULL while detached; read without @lock by the
  *	patrol
  * @kvm: the VM, for evidence; NULL while detached and without KVM
  * @vmm_pid: thread group of the VMM, 0 while detached
  * @lifecycle: the last word that the guest said and the monitor accepted
  * @goodbye: the cause to be given if the VM ends now, or none
- * @silent_since_ns: in late, unresponsive and paused: the last beat before, ns
- *	of CLOCK_MONOTONIC
- * @outages: how often the guest became unresponsive
- * @downtime_ns: how long it was, summed over the outages that ended, ns
- * @down_until_ns: end of the last of them, ns of CLOCK_MONOTONIC
+ * @outages: silences and outages
  * @watch: what was seen of the guest so far
  * @judged: what was last said of a guest that was armed
  * @judged_silence_ns: by which silence, ns
@@ -74,29 +71,11 @@ struct kvmhb_patrol;
  * @patrol: who sees to it, or NULL while @timer does
  * @patrol_entry: entry of @patrol's list, under its lock
  *
- * @last_beat_ns: arrival of the last beat, or of the arming, ns of
- *	CLOCK_MONOTONIC; 0 before it
- * @beats: beats since the VM was attached
- * @missed: beats that should have come and did not, up to @last_beat_ns
- * @gaps: statistics of the time between beats; outages are not among it
- * @restart_gaps: a new rhythm begins, with the next beat @gaps do too
- * @lost: the device was reset under a guest that was armed, and that has said nothing
- *	since; its beats are the only sign that it lives on
- * @lost_beat_ns: while @lost: its first doorbell since, ns of CLOCK_MONOTONIC, or 0
- * @found: while @lost: it beats as if it were armed
- * @acked_seq: while @retuning: what the last beat acknowledged
- * @attention: the next beat has to wake @work, the guest is silent
- * @excused_ns: of the silence that lasts, the time in which the guest could not
- *	have beaten, as of the last look, ns
- * @excused_since_ns: the beat that this silence began with
- *
  * @timer: when to look at a guest again that is silent. Armed with @lock held
  * @work: looks, and judges, in process context
  *
- * A beat touches only the fields from @last_beat_ns to @excused_since_ns. It
- * takes no lock and arms no timer. While it beats, a guest is looked at by the
- * time at which it would be late had it not beaten since the last look: about
- * once an interval.
+ * While it beats, a guest is looked at by the time at which it would be late had it not
+ * beaten since the last look: about once an interval.
  */
 struct kvmhb_monitor {
 	struct device *dev;
@@ -105,6 +84,8 @@ struct kvmhb_monitor {
 	unsigned int logged[2];
 	struct list_head notify_entry;
 	u64 notify_from_ns;
+
+	struct kvmhb_tally tally;
 
 	struct mutex lock;	/* of all from here to @patrol_entry */
 	struct kvmhb_verdict verdict;
@@ -118,10 +99,7 @@ struct kvmhb_monitor {
 	pid_t vmm_pid;
 	u32 lifecycle;
 	enum kvmhb_cause goodbye;
-	u64 silent_since_ns;
-	u64 outages;
-	u64 downtime_ns;
-	u64 down_until_ns;
+	struct kvmhb_outages outages;
 	struct kvmhb_watch watch;
 	struct kvmhb_verdict judged;
 	u64 judged_silence_ns;
@@ -133,19 +111,6 @@ struct kvmhb_monitor {
 	u64 asked_ns;
 	struct kvmhb_patrol *patrol;
 	struct list_head patrol_entry;
-
-	atomic64_t last_beat_ns;
-	atomic64_t beats;
-	atomic64_t missed;
-	struct kvmhb_gaps gaps;
-	bool restart_gaps;
-	bool lost;
-	bool found;
-	u64 lost_beat_ns;
-	u32 acked_seq;
-	bool attention;
-	u64 excused_ns;
-	u64 excused_since_ns;
 
 	struct hrtimer timer;
 	struct work_struct work;
@@ -196,7 +161,7 @@ static inline u64 kvmhb_monitor_due_ns(const struct kvmhb_monitor *mon)
 
 	if (!beat_due_ns)
 		return due_ns;
-	return min(due_ns, (u64)atomic64_read(&mon->last_beat_ns) + beat_due_ns);
+	return min(due_ns, kvmhb_tally_last_beat_ns(&mon->tally) + beat_due_ns);
 }
 
 int kvmhb_monitors_init(void);
@@ -209,7 +174,6 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, struct kvmhb_pulse *pulse,
 			  struct kvm *kvm, pid_t vmm_pid);
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon);
-void kvmhb_monitor_beat(struct kvmhb_monitor *mon, int cpu);
 void kvmhb_monitor_look(struct kvmhb_monitor *mon);
 void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word);
 int kvmhb_monitor_set_interval(struct kvmhb_monitor *mon, u64 interval_ns);

@@ -79,7 +79,7 @@ static bool is_silent(const struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
-	return (u64)atomic64_read(&mon->last_beat_ns) + kvmhb_late_ns(&mon->judging) <=
+	return kvmhb_tally_last_beat_ns(&mon->tally) + kvmhb_late_ns(&mon->judging) <=
 	       ktime_get_ns();
 }
 

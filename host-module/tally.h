@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What beats leave behind. */
+/*
+ * The tally: what beats leave behind. A beat comes at any time and in any context, takes no
+ * lock and arms no timer. All that it reads and writes is here, and every barrier between it
+ * and the monitor, which works under a lock.
+ */
 #ifndef KVMHB_TALLY_H
 #define KVMHB_TALLY_H
 
+#include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/math.h>
 #include <linux/types.h>
+
+#include "words.h"
+
+struct device;
+struct kvmhb_pulse;
 
 /**
  * struct kvmhb_gaps - statistics of the time between beats
@@ -24,6 +34,81 @@ struct kvmhb_gaps {
 	s64 mean8_ns;
 	s64 dev4_ns;
 };
+
+/**
+ * struct kvmhb_tally - the side of a monitor that takes no lock
+ * @dev: the mdev, for the trace; never changes
+ * @wake: makes the monitor look; likewise. Called in any context
+ *
+ * The monitor writes these, under its lock:
+ * @state: the monitor's state
+ * @interval_ns: how often the guest has to beat, ns
+ * @pulse: the VM's pulse page, NULL while detached: then no beat comes
+ * @retuning: the guest has not yet beaten by the newest configuration
+ * @attention: the next beat has to queue @work, the guest is silent
+ * @excused_ns: of the silence that lasts, the time in which the guest could not have
+ *	beaten, as of the last look, ns
+ * @excused_since_ns: the beat that this silence began with
+ * @lost: the device was reset under a guest that was armed, and that has said nothing
+ *	since; its beats are the only sign that it lives on
+ *
+ * Beats write these. The monitor begins them anew, under its lock, while a late beat of the
+ * time before may still write:
+ * @last_beat_ns: arrival of the last beat, or of the arming, ns of CLOCK_MONOTONIC; 0
+ *	before it
+ * @beats: beats since the VM was attached
+ * @missed: beats that should have come and did not, up to @last_beat_ns
+ * @gaps: statistics of the time between beats; outages are not among it
+ * @restart_gaps: a new rhythm begins, with the next beat @gaps do too
+ * @acked_seq: while @retuning: what the last beat acknowledged
+ * @lost_beat_ns: while @lost: the first doorbell since, ns of CLOCK_MONOTONIC, or 0
+ * @found: while @lost: it beats as if it were armed
+ */
+struct kvmhb_tally {
+	struct device *dev;
+	void (*wake)(struct kvmhb_tally *tally);
+
+	enum kvmhb_state state;
+	u64 interval_ns;
+	struct kvmhb_pulse *pulse;
+	bool retuning;
+	bool attention;
+	u64 excused_ns;
+	u64 excused_since_ns;
+	bool lost;
+
+	atomic64_t last_beat_ns;
+	atomic64_t beats;
+	atomic64_t missed;
+	struct kvmhb_gaps gaps;
+	bool restart_gaps;
+	u32 acked_seq;
+	u64 lost_beat_ns;
+	bool found;
+};
+
+void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu);
+void kvmhb_tally_attach(struct kvmhb_tally *tally, struct kvmhb_pulse *pulse);
+void kvmhb_tally_arm(struct kvmhb_tally *tally);
+void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost);
+bool kvmhb_tally_is_found(const struct kvmhb_tally *tally);
+void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retuning);
+bool kvmhb_tally_has_acked(const struct kvmhb_tally *tally);
+u64 kvmhb_tally_ask(struct kvmhb_tally *tally);
+u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_ns);
+void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_ns, u64 ns);
+struct kvmhb_gaps kvmhb_tally_gaps(const struct kvmhb_tally *tally);
+
+/**
+ * kvmhb_tally_last_beat_ns - when the last beat came
+ * @tally: the tally
+ *
+ * Return: ns of CLOCK_MONOTONIC, 0 before the guest has armed. Context: any.
+ */
+static inline u64 kvmhb_tally_last_beat_ns(const struct kvmhb_tally *tally)
+{
+	return atomic64_read(&tally->last_beat_ns);
+}
 
 /**
  * kvmhb_gaps_add - count one more gap between beats

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <asm/barrier.h>
+#include <linux/ktime.h>
+#include <linux/string.h>
+
+#include "pulse.h"
+#include "suspicion.h"
+#include "tally.h"
+#include "timing.h"
+#include "trace.h"
+
+/**
+ * kvmhb_tally_excused_ns - how much of a silence was not the guest's own
+ * @tally: the tally
+ * @last_ns: the beat that it began with, ns of CLOCK_MONOTONIC
+ *
+ * As of the last look: whoever asks between two looks gets less than the truth.
+ *
+ * Return: ns, in which the guest could not have beaten. Context: any.
+ */
+u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_ns)
+{
+	if (READ_ONCE(tally->excused_since_ns) != last_ns)
+		return 0;
+	smp_rmb();	/* pairs with the barrier in kvmhb_tally_excuse() */
+	return READ_ONCE(tally->excused_ns);
+}
+
+/**
+ * kvmhb_tally_excuse - say how much of a silence was not the guest's own
+ * @tally: the tally; the caller serialises
+ * @last_ns: the beat that it began with, ns of CLOCK_MONOTONIC
+ * @ns: how much, ns
+ *
+ * Context: any.
+ */
+void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_ns, u64 ns)
+{
+	WRITE_ONCE(tally->excused_since_ns, 0);
+	smp_wmb();	/* nobody takes the new time for that of the old beat */
+	WRITE_ONCE(tally->excused_ns, ns);
+	smp_wmb();	/* pairs with the barrier in kvmhb_tally_excused_ns() */
+	WRITE_ONCE(tally->excused_since_ns, last_ns);
+}
+
+/**
+ * kvmhb_tally_gaps - the statistics of the time between beats
+ * @tally: the tally
+ *
+ * Return: them, all zero at the begin of a rhythm; each number by itself is whole.
+ * Context: any.
+ */
+struct kvmhb_gaps kvmhb_tally_gaps(const struct kvmhb_tally *tally)
+{
+	const struct kvmhb_gaps *gaps = &tally->gaps;
+
+	if (READ_ONCE(tally->restart_gaps))
+		return (struct kvmhb_gaps) {};
+	return (struct kvmhb_gaps) {
+		.n = READ_ONCE(gaps->n),
+		.sum_ns = READ_ONCE(gaps->sum_ns),
+		.min_ns = READ_ONCE(gaps->min_ns),
+		.max_ns = READ_ONCE(gaps->max_ns),
+		.mean8_ns = READ_ONCE(gaps->mean8_ns),
+		.dev4_ns = READ_ONCE(gaps->dev4_ns),
+	};
+}
+
+/* The gap before a beat, with all that is to be done about it but seldom. */
+static noinline void tally_count(struct kvmhb_tally *tally, int cpu, enum kvmhb_state state,
+				 u64 gap_ns, u64 run_ns, bool wake)
+{
+	u64 beats = atomic64_inc_return(&tally->beats);
+	u64 interval_ns = READ_ONCE(tally->interval_ns);
+
+	atomic64_add(kvmhb_missed(run_ns, interval_ns), &tally->missed);
+	if (trace_beat_enabled()) {
+		struct kvmhb_gaps gaps = kvmhb_tally_gaps(tally);
+
+		trace_beat(tally->dev, beats, gap_ns, cpu,
+			   kvmhb_suspicion_milli(&gaps, interval_ns, run_ns));
+	}
+	if (READ_ONCE(tally->restart_gaps)) {
+		/* This gap began before the rhythm that it ends in. */
+		memset(&tally->gaps, 0, sizeof(tally->gaps));
+		WRITE_ONCE(tally->restart_gaps, false);
+	} else if (state != KVMHB_UNRESPONSIVE && state != KVMHB_PAUSED) {
+		kvmhb_gaps_add(&tally->gaps, run_ns);
+	}
+
+	if (READ_ONCE(tally->retuning)) {
+		WRITE_ONCE(tally->acked_seq, kvmhb_pulse_ack(tally->pulse));
+		wake |= kvmhb_tally_has_acked(tally);
+	}
+	if (wake)
+		tally->wake(tally);
+}
+
+/*
+ * The device was reset under the guest's driver, which goes on as if nothing had been. One
+ * doorbell may have been under way to the reset; one that comes so much later was not.
+ */
+static noinline void tally_lost_beat(struct kvmhb_tally *tally)
+{
+	u64 now_ns = ktime_get_ns();
+	u64 first_ns = READ_ONCE(tally->lost_beat_ns);
+
+	if (!first_ns) {
+		WRITE_ONCE(tally->lost_beat_ns, now_ns);
+		return;
+	}
+	if (READ_ONCE(tally->found) ||
+	    kvmhb_minus(now_ns, first_ns) < READ_ONCE(tally->interval_ns) / 2)
+		return;
+	WRITE_ONCE(tally->found, true);
+	tally->wake(tally);
+}
+
+/**
+ * kvmhb_tally_beat - a beat has arrived
+ * @tally: the tally, of a VM that is attached
+ * @cpu: the guest CPU that rang, or -1 if it is not known
+ *
+ * Context: any; takes no lock, arms no timer, prints nothing.
+ */
+void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu)
+{
+	enum kvmhb_state state = READ_ONCE(tally->state);
+	u64 now_ns, last_ns, gap_ns, run_ns;
+	bool wake;
+
+	if (unlikely(!kvmhb_state_is_armed(state))) {
+		if (READ_ONCE(tally->lost))
+			tally_lost_beat(tally);
+		return;
+	}
+
+	now_ns = ktime_get_ns();
+	/* A full barrier, paired with the one in kvmhb_tally_ask(). */
+	last_ns = atomic64_xchg(&tally->last_beat_ns, now_ns);
+	if (unlikely(!last_ns)) {
+		/* A VMM resets the device while its guest rings: no beat is left of it. */
+		atomic64_cmpxchg(&tally->last_beat_ns, now_ns, 0);
+		return;
+	}
+	wake = READ_ONCE(tally->attention);
+
+	gap_ns = kvmhb_minus(now_ns, last_ns);
+	run_ns = kvmhb_minus(gap_ns, kvmhb_tally_excused_ns(tally, last_ns));
+	if (unlikely(wake || trace_beat_enabled() || READ_ONCE(tally->restart_gaps) ||
+		     READ_ONCE(tally->retuning) ||
+		     kvmhb_missed(run_ns, READ_ONCE(tally->interval_ns)))) {
+		tally_count(tally, cpu, state, gap_ns, run_ns, wake);
+		return;
+	}
+	atomic64_inc(&tally->beats);
+	kvmhb_gaps_add(&tally->gaps, run_ns);
+}
+
+/**
+ * kvmhb_tally_ask - ask to be woken by the next beat
+ * @tally: the tally; the caller serialises
+ *
+ * Return: when the last beat came that does not wake, ns of CLOCK_MONOTONIC. Context: any.
+ */
+u64 kvmhb_tally_ask(struct kvmhb_tally *tally)
+{
+	WRITE_ONCE(tally->attention, true);
+	/*
+	 * A beat stores its time, then looks whether to wake us; we ask to be woken, then
+	 * look for its time. Pairs with the atomic64_xchg() in kvmhb_tally_beat(): one sees
+	 * the other.
+	 */
+	smp_mb();
+	return kvmhb_tally_last_beat_ns(tally);
+}
+
+/**
+ * kvmhb_tally_retune - say how often the guest has to beat
+ * @tally: the tally; the caller serialises
+ * @interval_ns: time between two beats, ns
+ * @retuning: it may beat by an older configuration still; its acknowledgement is awaited
+ *
+ * Context: any.
+ */
+void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retuning)
+{
+	/* Only a beat that came with the acknowledgement starts the new rhythm. */
+	if (READ_ONCE(tally->retuning) && !retuning && tally->pulse)
+		WRITE_ONCE(tally->restart_gaps, true);
+	WRITE_ONCE(tally->interval_ns, interval_ns);
+	WRITE_ONCE(tally->retuning, retuning);
+}
+
+/**
+ * kvmhb_tally_has_acked - whether the guest beats by the newest configuration
+ * @tally: the tally, of a VM that is attached
+ *
+ * Return: true if the last beat acknowledged it. Context: any.
+ */
+bool kvmhb_tally_has_acked(const struct kvmhb_tally *tally)
+{
+	return READ_ONCE(tally->acked_seq) == READ_ONCE(tally->pulse->config_seq);
+}
+
+/**
+ * kvmhb_tally_attach - begin to count for another VM
+ * @tally: the tally; the caller serialises, and no beat comes
+ * @pulse: the VM's pulse page
+ *
+ * Context: any.
+ */
+void kvmhb_tally_attach(struct kvmhb_tally *tally, struct kvmhb_pulse *pulse)
+{
+	tally->pulse = pulse;
+	WRITE_ONCE(tally->lost, false);
+	atomic64_set(&tally->beats, 0);
+	atomic64_set(&tally->missed, 0);
+	WRITE_ONCE(tally->restart_gaps, true);
+}
+
+/**
+ * kvmhb_tally_arm - the guest has armed, and lives at this moment
+ * @tally: the tally; the caller serialises
+ *
+ * Context: any.
+ */
+void kvmhb_tally_arm(struct kvmhb_tally *tally)
+{
+	atomic64_set(&tally->last_beat_ns, ktime_get_ns());
+	WRITE_ONCE(tally->acked_seq, kvmhb_pulse_ack(tally->pulse));
+	WRITE_ONCE(tally->restart_gaps, true);
+}
+
+/**
+ * kvmhb_tally_lose - the device was reset
+ * @tally: the tally; the caller serialises
+ * @lost: its driver may not know
+ *
+ * What rang while the device was reset is not a beat after it. Context: any.
+ */
+void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost)
+{
+	WRITE_ONCE(tally->lost_beat_ns, 0);
+	WRITE_ONCE(tally->found, false);
+	WRITE_ONCE(tally->lost, lost);
+}
+
+/**
+ * kvmhb_tally_is_found - whether a guest whose device was reset under it beats on
+ * @tally: the tally; the caller serialises
+ *
+ * Return: true if it does, and has said nothing. Context: any.
+ */
+bool kvmhb_tally_is_found(const struct kvmhb_tally *tally)
+{
+	return READ_ONCE(tally->lost) && READ_ONCE(tally->found);
+}
