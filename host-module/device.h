@@ -1,33 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The device that a VMM gives to its guest, as VFIO sees it. */
+/*
+ * The device that a VMM gives to its guest, whatever face the VMM sees it by: registers,
+ * pulse page, configuration space, doorbell, and who lives how long.
+ */
 #ifndef KVMHB_DEVICE_H
 #define KVMHB_DEVICE_H
 
 #include <linux/mutex.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
-#include <linux/vfio.h>
 
 #include "config_space.h"
 #include "doorbell.h"
 #include "monitor.h"
 #include "pulse.h"
 
-struct eventfd_ctx;
+struct device;
 struct kvm;
 
+#define KVMHB_REGS_SIZE	SZ_4K	/* of BAR0, bytes */
+#define KVMHB_REGS_USED	0x24	/* of these; all beyond reads as zero */
+
 /**
- * struct kvmhb_device - one mdev
- * @vdev: VFIO's part
- * @monitor: the monitor; exists as long as the mdev
+ * struct kvmhb_device - a heartbeat device
+ * @monitor: the monitor; exists as long as the device
  * @pulse: the pulse page; exists while the device is open
  * @kvm: the VM, held while the device is open; NULL without KVM
- * @lock: protects @space, @doorbell and @triggers; taken inside no other lock
+ * @lock: protects @space, @doorbell and what its face keeps; taken inside no other lock
  * @space: PCI configuration space
  * @doorbell: what rings besides writes that the VMM passes on
- * @triggers: the eventfd that the VMM set for each VFIO interrupt index, or NULL
  */
 struct kvmhb_device {
-	struct vfio_device vdev;
 	struct kvmhb_monitor monitor;
 	struct kvmhb_pulse pulse;
 	struct kvm *kvm;
@@ -35,11 +38,17 @@ struct kvmhb_device {
 	struct mutex lock;	/* of all below */
 	struct kvmhb_config_space space;
 	struct kvmhb_doorbell doorbell;
-	struct eventfd_ctx *triggers[VFIO_PCI_NUM_IRQS];
 };
 
-extern const struct vfio_device_ops kvmhb_device_ops;
-
-void kvmhb_device_config_changed(struct kvmhb_device *hb);
+void kvmhb_device_init(struct kvmhb_device *hb, struct device *dev,
+		       const struct kvmhb_config *config,
+		       void (*config_changed)(struct kvmhb_monitor *mon));
+void kvmhb_device_uninit(struct kvmhb_device *hb);
+int kvmhb_device_open(struct kvmhb_device *hb, struct kvm *kvm);
+void kvmhb_device_close(struct kvmhb_device *hb);
+void kvmhb_device_reset(struct kvmhb_device *hb);
+void kvmhb_device_read_regs(struct kvmhb_device *hb, u8 *regs);
+void kvmhb_device_write_reg(struct kvmhb_device *hb, u64 offset, u32 value);
+int kvmhb_device_ring_by(struct kvmhb_device *hb, int fd, u64 data);
 
 #endif /* KVMHB_DEVICE_H */

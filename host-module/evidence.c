@@ -16,6 +16,7 @@
 
 #include "evidence.h"
 #include "timing.h"
+#include "vcpu.h"
 
 /**
  * kvmhb_evidence_get - hold on to a VM
@@ -241,6 +242,23 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 	/* Last: who was outside the guest before, and still has as many, was so all along. */
 	evidence->exits = READ_ONCE(vcpu->stat.exits);
 	return true;
+}
+
+/**
+ * kvmhb_evidence_has_shut_down - whether a triple fault has shut a vCPU down
+ * @kvm: the VM or NULL
+ *
+ * Return: true if any of them is. Context: process.
+ */
+bool kvmhb_evidence_has_shut_down(struct kvm *kvm)
+{
+	struct kvmhb_vcpu vcpu;
+	unsigned int nr;
+
+	for (nr = 0; kvmhb_evidence_vcpu(kvm, nr, NULL, &vcpu); nr++)
+		if (kvmhb_has_shut_down(&vcpu))
+			return true;
+	return false;
 }
 
 /**

@@ -58,6 +58,7 @@ unsigned int kvmhb_evidence_nr_vcpus(struct kvm *kvm);
 bool kvmhb_evidence_dead(struct kvm *kvm);
 bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vcpu *then,
 			 struct kvmhb_vcpu *evidence);
+bool kvmhb_evidence_has_shut_down(struct kvm *kvm);
 u64 kvmhb_evidence_steal_ns(void);
 
 #endif /* KVMHB_EVIDENCE_H */

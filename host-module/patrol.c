@@ -1,63 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A guest that beats has to be looked at about once an interval, but not at any
- * exact moment. So monitors with intervals alike share one timer: when it expires for
+ * exact moment. So guests with intervals alike share one timer: when it expires for
  * the first of them, all that would be due soon are looked at as well. With few guests that
  * is as good as a timer for each; with thousands, one interrupt and one walk through
  * a list serve them all.
+ *
+ * Timers of this module expire in the hard interrupt, on PREEMPT_RT too. Else a thread of low
+ * real-time priority would run them there, on the CPU where they were started; as a rule
+ * that is where a guest has said a word, and a vCPU of higher priority that spins on it
+ * would keep its own silence from being noticed. Callbacks may wake threads and queue work,
+ * for which the kernel takes raw locks alone, and take no lock of ours.
  */
-#include <linux/hrtimer.h>
 #include <linux/ktime.h>
-#include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/log2.h>
-#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/wait_bit.h>
-#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "kvm_heartbeat.h"
-#include "monitor.h"
+#include "lane.h"
 #include "patrol.h"
 #include "pulse.h"
 
 /* Intervals of one patrol differ by less than a factor of two. */
-#define FIRST	ilog2(KVM_HEARTBEAT_INTERVAL_MIN_NS)
-#define LAST	ilog2(KVM_HEARTBEAT_INTERVAL_MAX_NS)
+#define PATROL_FIRST	ilog2(KVM_HEARTBEAT_INTERVAL_MIN_NS)
+#define PATROL_LAST	ilog2(KVM_HEARTBEAT_INTERVAL_MAX_NS)
 
 /**
- * struct kvmhb_patrol - the monitors that are looked at together
- * @lock: protects all of it; taken with a monitor's lock held
- * @monitors: their &kvmhb_monitor.patrol_entry
+ * struct kvmhb_patrol - the guests that are looked at together
+ * @lock: protects all of it; taken with the lock of a turn held
+ * @turns: their &kvmhb_turn.entry
  * @due: those of them that a walk has found due, and not yet looked at
  * @looking_at: the one that is being looked at without @lock, or NULL; waited for as a
  *	variable
  * @next_ns: when @timer expires, ns of CLOCK_MONOTONIC; U64_MAX if it does not
  * @asked_ns: when it did so last, likewise; written without @lock
  * @timer: queues @work
- * @work: walks through @monitors
+ * @work: walks through @turns
  */
 struct kvmhb_patrol {
 	struct mutex lock;	/* of all below */
-	struct list_head monitors;
+	struct list_head turns;
 	struct list_head due;
-	const struct kvmhb_monitor *looking_at;
+	const struct kvmhb_turn *looking_at;
 	u64 next_ns;
 	u64 asked_ns;
 	struct hrtimer timer;
 	struct work_struct work;
 };
 
-static struct kvmhb_patrol patrols[LAST - FIRST + 1];
-static struct workqueue_struct *patrols_wq;
+static struct kvmhb_patrol patrols[PATROL_LAST - PATROL_FIRST + 1];
 
-static struct kvmhb_patrol *patrol_of(u64 interval_ns)
-{
-	return &patrols[ilog2(interval_ns) - FIRST];
-}
+/*
+ * Judging and reporting must not wait for a CPU that a guest has to itself, nor
+ * behind other work, nor for memory.
+ */
+static struct workqueue_struct *patrol_wq;
 
-static void come_by(struct kvmhb_patrol *patrol, u64 when_ns)
+static void patrol_come_by(struct kvmhb_patrol *patrol, u64 when_ns)
 {
 	lockdep_assert_held(&patrol->lock);
 
@@ -67,20 +69,11 @@ static void come_by(struct kvmhb_patrol *patrol, u64 when_ns)
 	hrtimer_start(&patrol->timer, ns_to_ktime(when_ns), HRTIMER_MODE_ABS_HARD);
 }
 
-/* Whether a monitor is to be looked at now that the patrol is here. */
-static bool is_due(const struct kvmhb_monitor *mon, u64 due_ns, u64 now_ns)
+/* Whether a guest is to be looked at now that the patrol is here. */
+static bool patrol_is_due(const struct kvmhb_turn *turn, u64 due_ns, u64 now_ns)
 {
-	return due_ns <= now_ns + kvmhb_patrol_early_ns(READ_ONCE(mon->judging.interval_ns)) ||
-	       (READ_ONCE(mon->beat_due_ns) && kvmhb_pulse_is_online(mon->pulse, 0));
-}
-
-/* Whether a beat is overdue, and there will be something to say about it. */
-static bool is_silent(const struct kvmhb_monitor *mon)
-{
-	lockdep_assert_held(&mon->lock);
-
-	return kvmhb_tally_last_beat_ns(&mon->tally) + kvmhb_late_ns(&mon->judging) <=
-	       ktime_get_ns();
+	return due_ns <= now_ns + READ_ONCE(turn->early_ns) ||
+	       (READ_ONCE(turn->beat_due_ns) && kvmhb_pulse_is_online(turn->tally->pulse, 0));
 }
 
 /*
@@ -88,165 +81,290 @@ static bool is_silent(const struct kvmhb_monitor *mon)
  * lock that its VMM may hold, or while it is said that guest by guest falls silent: that
  * is the workers' part.
  */
-static void look_at(struct kvmhb_patrol *patrol, struct kvmhb_monitor *mon)
+static void patrol_look_at(struct kvmhb_patrol *patrol, struct kvmhb_turn *turn)
 {
 	lockdep_assert_held(&patrol->lock);
 
-	if (!mutex_trylock(&mon->lock)) {
-		queue_work(patrols_wq, &mon->work);
-		return;
-	}
-	/* While we have its lock it is not detached, and until we say so it is not freed. */
-	WRITE_ONCE(patrol->looking_at, mon);
-	WRITE_ONCE(mon->asked_ns, READ_ONCE(patrol->asked_ns));
+	/* Until we say so, the turn is not freed. */
+	WRITE_ONCE(patrol->looking_at, turn);
 	mutex_unlock(&patrol->lock);
-	if (is_silent(mon))
-		queue_work(patrols_wq, &mon->work);
-	else
-		kvmhb_monitor_look(mon);
-	mutex_unlock(&mon->lock);
-	/* Pairs with the acquire in kvmhb_patrols_forget(). */
+	if (!turn->look(turn, KVMHB_LOOKER_PATROL, READ_ONCE(patrol->asked_ns)))
+		queue_work(patrol_wq, &turn->work);
+	/* Pairs with the acquire in patrol_is_looking_at(). */
 	store_release_wake_up(&patrol->looking_at, NULL);
 	mutex_lock(&patrol->lock);
 }
 
-static void walk(struct work_struct *work)
+static void patrol_walk(struct work_struct *work)
 {
 	struct kvmhb_patrol *patrol = container_of(work, struct kvmhb_patrol, work);
-	struct kvmhb_monitor *mon, *next;
+	struct kvmhb_turn *turn, *next;
 	u64 next_ns = U64_MAX;
 	u64 now_ns;
 
 	mutex_lock(&patrol->lock);
 	now_ns = ktime_get_ns();
-	list_for_each_entry_safe(mon, next, &patrol->monitors, patrol_entry) {
-		u64 due_ns = kvmhb_monitor_due_ns(mon);
+	list_for_each_entry_safe(turn, next, &patrol->turns, entry) {
+		u64 due_ns = kvmhb_turn_due_ns(turn);
 
-		if (is_due(mon, due_ns, now_ns))
-			list_move_tail(&mon->patrol_entry, &patrol->due);
+		if (patrol_is_due(turn, due_ns, now_ns))
+			list_move_tail(&turn->entry, &patrol->due);
 		else
 			next_ns = min(next_ns, due_ns);
 	}
 	patrol->next_ns = U64_MAX;
-	come_by(patrol, next_ns);
+	patrol_come_by(patrol, next_ns);
 
 	/* Having been looked at, each says itself when it is due again. */
 	while (!list_empty(&patrol->due)) {
-		mon = list_first_entry(&patrol->due, struct kvmhb_monitor, patrol_entry);
-		list_move_tail(&mon->patrol_entry, &patrol->monitors);
-		look_at(patrol, mon);
+		turn = list_first_entry(&patrol->due, struct kvmhb_turn, entry);
+		list_move_tail(&turn->entry, &patrol->turns);
+		patrol_look_at(patrol, turn);
 	}
 	mutex_unlock(&patrol->lock);
 }
 
-/* In the hard interrupt even on PREEMPT_RT, as all callbacks of ours: see monitor.c. */
-static enum hrtimer_restart expired(struct hrtimer *timer)
+static enum hrtimer_restart patrol_expired(struct hrtimer *timer)
 {
 	struct kvmhb_patrol *patrol = container_of(timer, struct kvmhb_patrol, timer);
 
 	WRITE_ONCE(patrol->asked_ns, ktime_get_ns());
-	queue_work(patrols_wq, &patrol->work);
+	queue_work(patrol_wq, &patrol->work);
 	return HRTIMER_NORESTART;
 }
 
-/**
- * kvmhb_patrol_join - have a monitor looked at when it is due, or earlier
- * @mon: the monitor; may be on patrol already
- *
- * Context: process; @mon->lock is held.
- */
-void kvmhb_patrol_join(struct kvmhb_monitor *mon)
+static void patrol_join(struct kvmhb_patrol *patrol, struct kvmhb_turn *turn)
 {
-	struct kvmhb_patrol *patrol = patrol_of(mon->judging.interval_ns);
-
-	lockdep_assert_held(&mon->lock);
-
-	if (mon->patrol != patrol)
-		kvmhb_patrol_leave(mon);
 	mutex_lock(&patrol->lock);
-	if (!mon->patrol) {
-		mon->patrol = patrol;
-		list_add_tail(&mon->patrol_entry, &patrol->monitors);
+	if (!turn->patrol) {
+		turn->patrol = patrol;
+		list_add_tail(&turn->entry, &patrol->turns);
 	}
-	come_by(patrol, kvmhb_monitor_due_ns(mon));
+	patrol_come_by(patrol, kvmhb_turn_due_ns(turn));
 	mutex_unlock(&patrol->lock);
 }
 
-/**
- * kvmhb_patrol_leave - no longer have a monitor looked at
- * @mon: the monitor, on patrol or not
- *
- * When it returns, no patrol will look at it or queue its work. Context: process;
- * @mon->lock is held.
- */
-void kvmhb_patrol_leave(struct kvmhb_monitor *mon)
+static void patrol_leave(struct kvmhb_turn *turn)
 {
-	lockdep_assert_held(&mon->lock);
-
-	if (!mon->patrol)
+	if (!turn->patrol)
 		return;
-	mutex_lock(&mon->patrol->lock);
-	list_del(&mon->patrol_entry);
-	mutex_unlock(&mon->patrol->lock);
-	mon->patrol = NULL;
+	mutex_lock(&turn->patrol->lock);
+	list_del(&turn->entry);
+	mutex_unlock(&turn->patrol->lock);
+	turn->patrol = NULL;
 }
 
-static bool is_looking_at(const struct kvmhb_patrol *patrol, const struct kvmhb_monitor *mon)
+static bool patrol_is_looking_at(const struct kvmhb_patrol *patrol, const struct kvmhb_turn *turn)
 {
-	/* Acquire: pairs with the release in look_at(). */
-	return smp_load_acquire(&patrol->looking_at) == mon;
+	/* Acquire: pairs with the release in patrol_look_at(). */
+	return smp_load_acquire(&patrol->looking_at) == turn;
+}
+
+static void turn_set(struct kvmhb_turn *turn, u64 due_ns, u64 beat_due_ns)
+{
+	WRITE_ONCE(turn->beat_due_ns, beat_due_ns);
+	WRITE_ONCE(turn->due_ns, due_ns);
+	WRITE_ONCE(turn->asked_ns, 0);
+}
+
+static enum hrtimer_restart turn_expired(struct hrtimer *timer)
+{
+	struct kvmhb_turn *turn = container_of(timer, struct kvmhb_turn, timer);
+
+	WRITE_ONCE(turn->asked_ns, ktime_get_ns());
+	if (!kvmhb_lane_take(turn))
+		queue_work(patrol_wq, &turn->work);
+	return HRTIMER_NORESTART;
+}
+
+static void turn_work(struct work_struct *work)
+{
+	struct kvmhb_turn *turn = container_of(work, struct kvmhb_turn, work);
+
+	turn->look(turn, KVMHB_LOOKER_WORKER, 0);
 }
 
 /**
- * kvmhb_patrols_forget - wait until no patrol touches a monitor any more
- * @mon: the monitor, on no patrol
+ * kvmhb_turn_on_patrol - have a guest looked at when it is due, or earlier
+ * @turn: whose turn it is
+ * @interval_ns: how often the guest has to beat, ns
+ * @due_ns: when the look is to be made, ns of CLOCK_MONOTONIC
+ * @beat_due_ns: how long after a beat, if that comes first, ns; or 0
  *
- * Waits for a look at this monitor at the most, not for those at others. Context: process.
+ * Context: process; @turn->lock is held.
  */
-void kvmhb_patrols_forget(const struct kvmhb_monitor *mon)
+void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_ns, u64 beat_due_ns)
+{
+	struct kvmhb_patrol *patrol = &patrols[ilog2(interval_ns) - PATROL_FIRST];
+
+	lockdep_assert_held(turn->lock);
+
+	hrtimer_cancel(&turn->timer);
+	turn_set(turn, due_ns, beat_due_ns);
+	WRITE_ONCE(turn->early_ns, kvmhb_patrol_early_ns(interval_ns));
+	if (turn->patrol != patrol)
+		patrol_leave(turn);
+	patrol_join(patrol, turn);
+}
+
+/**
+ * kvmhb_turn_on_timer - have a guest looked at when it is due
+ * @turn: whose turn it is
+ * @due_ns: when the look is to be made, ns of CLOCK_MONOTONIC
+ *
+ * Context: process; @turn->lock is held.
+ */
+void kvmhb_turn_on_timer(struct kvmhb_turn *turn, u64 due_ns)
+{
+	lockdep_assert_held(turn->lock);
+
+	patrol_leave(turn);
+	turn_set(turn, due_ns, 0);
+	hrtimer_start(&turn->timer, ns_to_ktime(due_ns), HRTIMER_MODE_ABS_HARD);
+}
+
+/**
+ * kvmhb_turn_never - no longer have a guest looked at
+ * @turn: whose turn it was
+ *
+ * When it returns, no patrol begins to look, or reads the pulse page. What is under way, or
+ * queued, will still look once. Context: process; @turn->lock is held.
+ */
+void kvmhb_turn_never(struct kvmhb_turn *turn)
+{
+	lockdep_assert_held(turn->lock);
+
+	patrol_leave(turn);
+	hrtimer_cancel(&turn->timer);
+	WRITE_ONCE(turn->due_ns, 0);
+}
+
+/**
+ * kvmhb_turn_bring_forward - have a guest looked at soon that has said a word
+ * @turn: whose turn it is
+ * @due_ns: when the look is to be made, ns of CLOCK_MONOTONIC; 0: when it was to be
+ *
+ * Words come at any rate, and a turn on patrol is not moved, as that takes a lock of
+ * others: it is found by a walk that was to come in any case. Context: process; @turn->lock
+ * is held.
+ */
+void kvmhb_turn_bring_forward(struct kvmhb_turn *turn, u64 due_ns)
+{
+	lockdep_assert_held(turn->lock);
+
+	if (turn->patrol) {
+		if (due_ns)
+			WRITE_ONCE(turn->due_ns, due_ns);
+		return;
+	}
+	/* A look that no timer was to ask for is not late. */
+	if (due_ns)
+		WRITE_ONCE(turn->due_ns, 0);
+	kvmhb_turn_now(turn);
+}
+
+/**
+ * kvmhb_turn_now - have a worker look
+ * @turn: whose turn it is
+ *
+ * Context: any.
+ */
+void kvmhb_turn_now(struct kvmhb_turn *turn)
+{
+	queue_work(patrol_wq, &turn->work);
+}
+
+/**
+ * kvmhb_turn_flush - wait for the last look
+ * @turn: whose turn will not come any more, see kvmhb_turn_never()
+ *
+ * A patrol may still be letting go of it. Context: process; @turn->lock is not held.
+ */
+void kvmhb_turn_flush(struct kvmhb_turn *turn)
+{
+	kvmhb_lane_forget(turn);
+	cancel_work_sync(&turn->work);
+}
+
+/**
+ * kvmhb_turn_init - prepare a turn
+ * @turn: what to initialise
+ * @tally: the guest's beats
+ * @lock: what the caller holds when it sets the turn
+ * @look: looks
+ *
+ * Context: process.
+ */
+void kvmhb_turn_init(struct kvmhb_turn *turn, const struct kvmhb_tally *tally,
+		     struct mutex *lock, kvmhb_look_fn *look)
+{
+	turn->look = look;
+	turn->tally = tally;
+	turn->lock = lock;
+	INIT_WORK(&turn->work, turn_work);
+	hrtimer_setup(&turn->timer, turn_expired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+}
+
+/**
+ * kvmhb_turn_uninit - wait until nobody touches a turn any more
+ * @turn: whose turn does not come any more, see kvmhb_turn_never()
+ *
+ * Waits for a look at this guest at the most, not for those at others. Context: process.
+ */
+void kvmhb_turn_uninit(struct kvmhb_turn *turn)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(patrols); i++)
-		wait_var_event(&patrols[i].looking_at, !is_looking_at(&patrols[i], mon));
+		wait_var_event(&patrols[i].looking_at, !patrol_is_looking_at(&patrols[i], turn));
+	/* A patrol may have left its look to a worker. */
+	cancel_work_sync(&turn->work);
 }
 
 /**
- * kvmhb_patrols_init - prepare all patrols
- * @wq: where they and the monitors work
+ * kvmhb_turns_init - prepare all patrols, the fast lane and the workers
  *
- * Context: process.
+ * Return: 0 or a negative errno. Context: process.
  */
-void kvmhb_patrols_init(struct workqueue_struct *wq)
+int kvmhb_turns_init(void)
 {
 	unsigned int i;
+	int ret;
 
-	patrols_wq = wq;
+	patrol_wq = alloc_workqueue("kvm_heartbeat", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	if (!patrol_wq)
+		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(patrols); i++) {
 		mutex_init(&patrols[i].lock);
-		INIT_LIST_HEAD(&patrols[i].monitors);
+		INIT_LIST_HEAD(&patrols[i].turns);
 		INIT_LIST_HEAD(&patrols[i].due);
 		patrols[i].next_ns = U64_MAX;
-		INIT_WORK(&patrols[i].work, walk);
-		hrtimer_setup(&patrols[i].timer, expired, CLOCK_MONOTONIC,
+		INIT_WORK(&patrols[i].work, patrol_walk);
+		hrtimer_setup(&patrols[i].timer, patrol_expired, CLOCK_MONOTONIC,
 			      HRTIMER_MODE_ABS_HARD);
 	}
+	ret = kvmhb_lane_init(patrol_wq);
+	if (ret)
+		destroy_workqueue(patrol_wq);
+	return ret;
 }
 
 /**
- * kvmhb_patrols_exit - undo kvmhb_patrols_init()
+ * kvmhb_turns_exit - undo kvmhb_turns_init()
  *
- * No monitor is on patrol. Context: process.
+ * Nobody's turn comes any more. Context: process.
  */
-void kvmhb_patrols_exit(void)
+void kvmhb_turns_exit(void)
 {
 	unsigned int i;
 
+	kvmhb_lane_exit();
 	for (i = 0; i < ARRAY_SIZE(patrols); i++) {
 		/* Nobody is left whom a walk could wait for. */
 		hrtimer_cancel(&patrols[i].timer);
 		cancel_work_sync(&patrols[i].work);
-		WARN_ON(!list_empty(&patrols[i].monitors));
+		WARN_ON(!list_empty(&patrols[i].turns));
 		mutex_destroy(&patrols[i].lock);
 	}
+	destroy_workqueue(patrol_wq);
 }

@@ -5,7 +5,6 @@
 #include <linux/kobject.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
-#include <linux/lockdep.h>
 #include <linux/math64.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -15,14 +14,22 @@
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
-#include "monitor.h"
+#include "pulse.h"
 #include "report.h"
 #include "trace.h"
+#include "watch.h"
+
+/*
+ * What one guest may cause in the log and among the listeners to uevents, of
+ * outages and of all else: 20 reports in 10 seconds. Trace and sysfs have it all.
+ */
+#define REPORT_INTERVAL	(10 * HZ)
+#define REPORT_BURST	20
 
 #define SECONDS_LEN	sizeof("18446744073.709")
 
 /* Seconds with three digits behind the point. */
-static const char *seconds(char *buf, u64 ns)
+static const char *report_seconds(char *buf, u64 ns)
 {
 	u64 ms = div_u64(ns, NSEC_PER_MSEC);
 
@@ -31,58 +38,54 @@ static const char *seconds(char *buf, u64 ns)
 }
 
 /* The line is ABI (Documentation/tracing.rst): programs match it. */
-static void log_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
-		      u64 last_beat_ns, u64 gone_ns)
+static void report_log(struct device *dev, const struct kvmhb_transition *t)
 {
-	const char *state = kvmhb_state_word(mon->verdict.state);
-	const char *cause = kvmhb_cause_word(mon->verdict.cause);
-	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
+	const char *state = kvmhb_state_word(t->new.state);
+	const char *cause = kvmhb_cause_word(t->new.cause);
+	bool unexplained = t->new.cause == KVMHB_CAUSE_NONE;
 	char cpus[KVMHB_CPU_LIST_LEN];
 	char buf[SECONDS_LEN];
 
-	switch (mon->verdict.state) {
+	switch (t->new.state) {
 	case KVMHB_UNRESPONSIVE:
 	case KVMHB_PANICKED:
-		if (!last_beat_ns) {	/* panicked before the driver was armed */
-			dev_warn(mon->dev, "guest is %s (%s)\n", state, cause);
-			break;
-		}
-		dev_warn(mon->dev, "guest is %s, last heartbeat %s s ago (%s)\n",
-			 state, seconds(buf, last_beat_ns), cause);
+		if (t->last_beat_ns)
+			dev_warn(dev, "guest is %s, last heartbeat %s s ago (%s)\n",
+				 state, report_seconds(buf, t->last_beat_ns), cause);
+		else	/* panicked before the driver was armed */
+			dev_warn(dev, "guest is %s (%s)\n", state, cause);
 		break;
 	case KVMHB_DEGRADED:
-		kvmhb_watch_stale(&mon->watch, stale);
-		kvmhb_cpu_list(cpus, stale);
-		if (bitmap_empty(stale, KVMHB_PULSE_MAX_SLOTS))
-			dev_warn(mon->dev, "guest is %s (%s)\n", state, cause);
+		kvmhb_cpu_list(cpus, t->stale);
+		if (bitmap_empty(t->stale, KVMHB_PULSE_MAX_SLOTS))
+			dev_warn(dev, "guest is %s (%s)\n", state, cause);
 		else
-			dev_warn(mon->dev, "guest is %s, stale CPUs %s (%s)\n", state, cpus,
-				 cause);
+			dev_warn(dev, "guest is %s, stale CPUs %s (%s)\n", state, cpus, cause);
 		break;
 	case KVMHB_LATE:
-		if (mon->verdict.cause == KVMHB_CAUSE_NONE)
-			dev_notice(mon->dev, "guest is %s, last heartbeat %s s ago\n",
-				   state, seconds(buf, last_beat_ns));
+		if (unexplained)
+			dev_notice(dev, "guest is %s, last heartbeat %s s ago\n",
+				   state, report_seconds(buf, t->last_beat_ns));
 		else
-			dev_notice(mon->dev, "guest is %s, last heartbeat %s s ago (%s)\n",
-				   state, seconds(buf, last_beat_ns), cause);
+			dev_notice(dev, "guest is %s, last heartbeat %s s ago (%s)\n",
+				   state, report_seconds(buf, t->last_beat_ns), cause);
 		break;
 	case KVMHB_PAUSED:
-		dev_notice(mon->dev, "guest is %s, last heartbeat %s s ago\n",
-			   state, seconds(buf, last_beat_ns));
+		dev_notice(dev, "guest is %s, last heartbeat %s s ago\n",
+			   state, report_seconds(buf, t->last_beat_ns));
 		break;
 	case KVMHB_ALIVE:
-		if (old == KVMHB_LATE || old == KVMHB_UNRESPONSIVE || old == KVMHB_PAUSED)
-			dev_notice(mon->dev, "guest is %s, gone %s s\n",
-				   state, seconds(buf, gone_ns));
+		if (t->old == KVMHB_LATE || t->old == KVMHB_UNRESPONSIVE || t->old == KVMHB_PAUSED)
+			dev_notice(dev, "guest is %s, gone %s s\n",
+				   state, report_seconds(buf, t->gone_ns));
 		else
-			dev_info(mon->dev, "guest is %s\n", state);
+			dev_info(dev, "guest is %s\n", state);
 		break;
 	default:
-		if (mon->verdict.cause == KVMHB_CAUSE_NONE)
-			dev_info(mon->dev, "guest is %s\n", state);
+		if (unexplained)
+			dev_info(dev, "guest is %s\n", state);
 		else
-			dev_info(mon->dev, "guest is %s (%s)\n", state, cause);
+			dev_info(dev, "guest is %s (%s)\n", state, cause);
 		break;
 	}
 }
@@ -114,7 +117,7 @@ struct kvmhb_log_window {
 static struct kvmhb_log_window windows[2];
 static DEFINE_SPINLOCK(windows_lock);
 
-static bool may_log(struct kvmhb_monitor *mon, bool outage)
+static bool report_may_log(struct kvmhb_reporter *reporter, bool outage)
 {
 	struct kvmhb_log_window *window = &windows[outage];
 	unsigned int missed = 0;
@@ -126,11 +129,11 @@ static bool may_log(struct kvmhb_monitor *mon, bool outage)
 		missed = window->missed;
 		*window = (struct kvmhb_log_window) {
 			.nr = window->nr + 1 ?: 1,
-			.end = jiffies + KVMHB_REPORT_INTERVAL,
+			.end = jiffies + REPORT_INTERVAL,
 		};
 	}
-	count = mon->logged[outage] == window->nr ? &window->more : &window->guests;
-	mon->logged[outage] = window->nr;
+	count = reporter->logged[outage] == window->nr ? &window->more : &window->guests;
+	reporter->logged[outage] = window->nr;
 	may = *count < ALL_BURST;
 	*count += may;
 	window->missed += !may;
@@ -141,36 +144,30 @@ static bool may_log(struct kvmhb_monitor *mon, bool outage)
 	return may;
 }
 
-static void announce_state(struct kvmhb_monitor *mon, enum kvmhb_state old)
+static void report_announce(struct device *dev, const struct kvmhb_transition *t)
 {
 	char old_state[sizeof("HEARTBEAT_OLD=") + KVMHB_WORD_SIZE];
 	char state[sizeof("HEARTBEAT_STATE=") + KVMHB_WORD_SIZE];
 	char cause[sizeof("HEARTBEAT_CAUSE=") + KVMHB_WORD_SIZE];
 	char *env[4] = { old_state, state, cause, NULL };
 
-	snprintf(old_state, sizeof(old_state), "HEARTBEAT_OLD=%s", kvmhb_state_word(old));
-	snprintf(state, sizeof(state), "HEARTBEAT_STATE=%s",
-		 kvmhb_state_word(mon->verdict.state));
-	snprintf(cause, sizeof(cause), "HEARTBEAT_CAUSE=%s",
-		 kvmhb_cause_word(mon->verdict.cause));
-	kobject_uevent_env(&mon->dev->kobj, KOBJ_CHANGE, env);
+	snprintf(old_state, sizeof(old_state), "HEARTBEAT_OLD=%s", kvmhb_state_word(t->old));
+	snprintf(state, sizeof(state), "HEARTBEAT_STATE=%s", kvmhb_state_word(t->new.state));
+	snprintf(cause, sizeof(cause), "HEARTBEAT_CAUSE=%s", kvmhb_cause_word(t->new.cause));
+	kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
 }
 
-/* What is known of each vCPU when its guest is judged by it. */
-static void trace_vcpus(struct kvmhb_monitor *mon)
+static void report_trace(const struct device *dev, const struct kvmhb_transition *t)
 {
+	const struct kvmhb_judgement *judged = t->judged;
+	bool is_judged = t->new.state == KVMHB_DEGRADED || t->new.state == KVMHB_LATE ||
+			 t->new.state == KVMHB_UNRESPONSIVE || t->new.state == KVMHB_PAUSED;
 	unsigned int nr;
 
-	if (!trace_evidence_enabled())
-		return;
-	for (nr = 0; nr < mon->watch.nr_vcpus; nr++)
-		trace_evidence(mon->dev, nr, &mon->watch.vcpus[nr].judged);
-}
-
-static bool is_judgement(enum kvmhb_state state)
-{
-	return state == KVMHB_DEGRADED || state == KVMHB_LATE ||
-	       state == KVMHB_UNRESPONSIVE || state == KVMHB_PAUSED;
+	if (is_judged && trace_evidence_enabled())
+		for (nr = 0; nr < judged->nr_vcpus; nr++)
+			trace_evidence(dev, nr, &judged->vcpus[nr]);
+	trace_state(dev, t->old, &t->new, t->last_beat_ns, is_judged ? judged->run_ns : 0);
 }
 
 /*
@@ -180,21 +177,21 @@ static bool is_judgement(enum kvmhb_state state)
  */
 #define NOTIFY_NS	(10 * NSEC_PER_MSEC)
 
-/* Monitors whose listeners are still to be notified, under the lock. */
+/* Those whose listeners are still to be notified, under the lock. */
 static LIST_HEAD(notify_later);
 static DEFINE_SPINLOCK(notify_lock);
 /* The one whose listeners are being notified, or NULL; waited for as a variable. */
-static const struct kvmhb_monitor *notifying;
+static const struct kvmhb_reporter *notifying;
 
-static void notify(const struct kvmhb_monitor *mon)
+static void report_notify(const struct kvmhb_reporter *reporter)
 {
-	sysfs_notify(&mon->dev->kobj, "heartbeat", "state");
-	sysfs_notify(&mon->dev->kobj, "heartbeat", "cause");
+	sysfs_notify(&reporter->dev->kobj, "heartbeat", "state");
+	sysfs_notify(&reporter->dev->kobj, "heartbeat", "cause");
 }
 
-static void notify_work(struct work_struct *work)
+static void report_notify_work(struct work_struct *work)
 {
-	struct kvmhb_monitor *mon;
+	struct kvmhb_reporter *reporter;
 	LIST_HEAD(now);
 
 	/* Those that come in meanwhile have their own time. */
@@ -204,66 +201,64 @@ static void notify_work(struct work_struct *work)
 
 	for (;;) {
 		spin_lock(&notify_lock);
-		mon = list_first_entry_or_null(&now, struct kvmhb_monitor, notify_entry);
-		if (mon) {
-			list_del_init(&mon->notify_entry);
-			WRITE_ONCE(notifying, mon);
+		reporter = list_first_entry_or_null(&now, struct kvmhb_reporter, notify_entry);
+		if (reporter) {
+			list_del_init(&reporter->notify_entry);
+			WRITE_ONCE(notifying, reporter);
 		}
 		spin_unlock(&notify_lock);
-		if (!mon)
+		if (!reporter)
 			break;
-		notify(mon);
+		report_notify(reporter);
 		/* Pairs with the acquire in kvmhb_report_flush(). */
 		store_release_wake_up(&notifying, NULL);
 	}
 }
 
-static DECLARE_DELAYED_WORK(notify_dwork, notify_work);
+static DECLARE_DELAYED_WORK(notify_dwork, report_notify_work);
 static struct workqueue_struct *notify_wq;
 
-static void notify_listeners(struct kvmhb_monitor *mon)
+static void report_to_listeners(struct kvmhb_reporter *reporter)
 {
 	u64 now_ns = ktime_get_ns();
 	bool pending;
 
-	lockdep_assert_held(&mon->lock);
-
 	spin_lock(&notify_lock);
-	pending = !list_empty(&mon->notify_entry);
-	if (!pending && now_ns < mon->notify_from_ns)
-		list_add_tail(&mon->notify_entry, &notify_later);
+	pending = !list_empty(&reporter->notify_entry);
+	if (!pending && now_ns < reporter->notify_from_ns)
+		list_add_tail(&reporter->notify_entry, &notify_later);
 	spin_unlock(&notify_lock);
 	if (pending)
 		return;
 
-	if (now_ns >= mon->notify_from_ns) {
-		mon->notify_from_ns = now_ns + NOTIFY_NS;
-		notify(mon);
+	if (now_ns >= reporter->notify_from_ns) {
+		reporter->notify_from_ns = now_ns + NOTIFY_NS;
+		report_notify(reporter);
 		return;
 	}
 	/* The one that is to come takes its place. */
-	mon->notify_from_ns += NOTIFY_NS;
+	reporter->notify_from_ns += NOTIFY_NS;
 	queue_delayed_work(notify_wq, &notify_dwork, nsecs_to_jiffies(NOTIFY_NS) + 1);
 }
 
 /**
  * kvmhb_report_flush - notify those who still wait for it
- * @mon: the monitor, of which no further change will be reported
+ * @reporter: of whom no further change will be reported
  *
  * Context: process.
  */
-void kvmhb_report_flush(struct kvmhb_monitor *mon)
+void kvmhb_report_flush(struct kvmhb_reporter *reporter)
 {
 	bool pending;
 
 	spin_lock(&notify_lock);
-	pending = !list_empty(&mon->notify_entry);
-	list_del_init(&mon->notify_entry);
+	pending = !list_empty(&reporter->notify_entry);
+	list_del_init(&reporter->notify_entry);
 	spin_unlock(&notify_lock);
 	if (pending)
-		notify(mon);
+		report_notify(reporter);
 	/* Acquire: pairs with the release in notify_work(). */
-	wait_var_event(&notifying, smp_load_acquire(&notifying) != mon);
+	wait_var_event(&notifying, smp_load_acquire(&notifying) != reporter);
 }
 
 /**
@@ -289,34 +284,42 @@ void kvmhb_reports_exit(void)
 }
 
 /**
- * kvmhb_report_state - report a change of state, cause or stale CPUs everywhere
- * @mon: the monitor, with the new state in it
- * @old: the state before
- * @last_beat_ns: time since the last beat, ns, 0 if there was none
- * @gone_ns: length of the silence that ended, ns; used if it is alive again
+ * kvmhb_reporter_init - begin to report for a monitor
+ * @reporter: what to initialise
+ * @dev: the device by whose name it is known; outlives it
  *
- * Context: process; @mon->lock is held, which makes the order the same
- * everywhere.
+ * Context: process.
  */
-void kvmhb_report_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
-			u64 last_beat_ns, u64 gone_ns)
+void kvmhb_reporter_init(struct kvmhb_reporter *reporter, struct device *dev)
 {
-	bool outage = mon->verdict.state == KVMHB_UNRESPONSIVE ||
-		      mon->verdict.state == KVMHB_PANICKED ||
-		      old == KVMHB_UNRESPONSIVE;
+	reporter->dev = dev;
+	INIT_LIST_HEAD(&reporter->notify_entry);
+	ratelimit_state_init(&reporter->limit, REPORT_INTERVAL, REPORT_BURST);
+	ratelimit_state_init(&reporter->outage_limit, REPORT_INTERVAL, REPORT_BURST);
+}
 
-	lockdep_assert_held(&mon->lock);
+/**
+ * kvmhb_report - report a transition everywhere
+ * @reporter: the monitor's part; the caller serialises, which makes the order the same
+ *	everywhere
+ * @transition: what is to be reported
+ *
+ * Context: process.
+ */
+void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition)
+{
+	struct device *dev = reporter->dev;
+	bool outage = transition->new.state == KVMHB_UNRESPONSIVE ||
+		      transition->new.state == KVMHB_PANICKED ||
+		      transition->old == KVMHB_UNRESPONSIVE;
 
-	if (is_judgement(mon->verdict.state))
-		trace_vcpus(mon);
-	trace_state(mon->dev, old, &mon->verdict, last_beat_ns,
-		    is_judgement(mon->verdict.state) ? mon->judged_run_ns : 0);
-	notify_listeners(mon);
+	report_trace(dev, transition);
+	report_to_listeners(reporter);
 
 	/* Says itself, under the monitor's name, how many it kept back. */
-	if (!___ratelimit(outage ? &mon->outage_limit : &mon->limit, dev_name(mon->dev)))
+	if (!___ratelimit(outage ? &reporter->outage_limit : &reporter->limit, dev_name(dev)))
 		return;
-	if (may_log(mon, outage))
-		log_state(mon, old, last_beat_ns, gone_ns);
-	announce_state(mon, old);
+	if (report_may_log(reporter, outage))
+		report_log(dev, transition);
+	report_announce(dev, transition);
 }

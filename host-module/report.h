@@ -3,24 +3,59 @@
 #ifndef KVMHB_REPORT_H
 #define KVMHB_REPORT_H
 
-#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/ratelimit_types.h>
 #include <linux/types.h>
 
 #include "words.h"
 
-struct kvmhb_monitor;
+struct device;
+struct kvmhb_judgement;
 
-/*
- * What one guest may cause in the log and among the listeners to uevents, of
- * outages and of all else: 20 reports in 10 seconds. Trace and sysfs have it all.
+/**
+ * struct kvmhb_reporter - what the reports of one monitor are limited by
+ * @dev: the mdev; never changes
+ * @limit: bounds what a guest can make the host log and announce
+ * @outage_limit: the same for outages and panics, which a guest that is late
+ *	time and again must not crowd out
+ * @logged: in which window of the log of all guests it logged last, likewise two
+ * @notify_from_ns: listeners are not notified before then, ns of CLOCK_MONOTONIC
+ * @notify_entry: entry of the list of those whose listeners are still to be notified, under
+ *	its lock
+ *
+ * The monitor serialises its reports, and with that all but the list.
  */
-#define KVMHB_REPORT_INTERVAL	(10 * HZ)
-#define KVMHB_REPORT_BURST	20
+struct kvmhb_reporter {
+	struct device *dev;
+	struct ratelimit_state limit;
+	struct ratelimit_state outage_limit;
+	unsigned int logged[2];
+	u64 notify_from_ns;
+	struct list_head notify_entry;
+};
+
+/**
+ * struct kvmhb_transition - a change of state, cause or stale CPUs
+ * @old: the state before
+ * @new: state and cause since
+ * @last_beat_ns: time since the last beat, ns, 0 if there was none
+ * @gone_ns: length of the silence that ended, ns; used if it is alive again
+ * @stale: bitmap of %KVMHB_PULSE_MAX_SLOTS bits: the CPUs that are stale, if it is degraded
+ * @judged: what it was judged by, if it was
+ */
+struct kvmhb_transition {
+	enum kvmhb_state old;
+	struct kvmhb_verdict new;
+	u64 last_beat_ns;
+	u64 gone_ns;
+	const unsigned long *stale;
+	const struct kvmhb_judgement *judged;
+};
 
 int kvmhb_reports_init(void);
 void kvmhb_reports_exit(void);
-void kvmhb_report_flush(struct kvmhb_monitor *mon);
-void kvmhb_report_state(struct kvmhb_monitor *mon, enum kvmhb_state old,
-			u64 last_beat_ns, u64 gone_ns);
+void kvmhb_reporter_init(struct kvmhb_reporter *reporter, struct device *dev);
+void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition);
+void kvmhb_report_flush(struct kvmhb_reporter *reporter);
 
 #endif /* KVMHB_REPORT_H */

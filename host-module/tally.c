@@ -179,13 +179,13 @@ u64 kvmhb_tally_ask(struct kvmhb_tally *tally)
  * kvmhb_tally_retune - say how often the guest has to beat
  * @tally: the tally; the caller serialises
  * @interval_ns: time between two beats, ns
- * @retuning: it may beat by an older configuration still; its acknowledgement is awaited
+ * @retuning: it may beat by an older configuration still; it has yet to acknowledge
  *
  * Context: any.
  */
 void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retuning)
 {
-	/* Only a beat that came with the acknowledgement starts the new rhythm. */
+	/* Only a beat that came with the acknowledgment starts the new rhythm. */
 	if (READ_ONCE(tally->retuning) && !retuning && tally->pulse)
 		WRITE_ONCE(tally->restart_gaps, true);
 	WRITE_ONCE(tally->interval_ns, interval_ns);

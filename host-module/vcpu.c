@@ -17,15 +17,11 @@ static bool vcpu_is_same_halt(const struct kvmhb_vcpu *then, const struct kvmhb_
 	       then->exits == now->exits && then->signals == now->signals;
 }
 
-/**
- * kvmhb_is_kept - whether the host's kernel has kept a vCPU from the guest
- * @then: what was known of it
- * @now: and what is known of it now
- *
- * Return: true if it was in the host's kernel at both, but for no halt, and not in the
- * guest in between: to leave that is an exit. Context: any.
+/*
+ * Kept by the host's kernel: it was there at both looks, but for no halt, and not in the guest
+ * in between: to leave that is an exit.
  */
-bool kvmhb_is_kept(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
+static bool vcpu_is_kept(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
 {
 	return then->kernel && !then->halted && now->kernel && !now->halted &&
 	       then->exits == now->exits;
@@ -78,7 +74,7 @@ u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now,
 		return min(kvmhb_waited_ns(then, now), elapsed_ns);
 
 	own_ns = kvmhb_minus(now->halted_ns, then->halted_ns);
-	if (!kvmhb_is_kept(then, now))
+	if (!vcpu_is_kept(then, now))
 		own_ns += kvmhb_minus(now->exec_ns, then->exec_ns);
 	return min(max(kvmhb_minus(elapsed_ns, own_ns), kvmhb_waited_ns(then, now)), elapsed_ns);
 }
@@ -157,7 +153,7 @@ enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_
 	} else if (!now->halted && (now->task == 'S' || now->task == 'D') &&
 		   then->exec_ns == now->exec_ns) {
 		return KVMHB_BLOCKED;
-	} else if (kvmhb_is_kept(then, now) &&
+	} else if (vcpu_is_kept(then, now) &&
 		   kvmhb_minus(now->exec_ns, then->exec_ns) > kvmhb_waited_ns(then, now)) {
 		return KVMHB_BLOCKED;
 	}

@@ -51,7 +51,6 @@ enum kvmhb_doing {
 	KVMHB_NR_DOINGS
 };
 
-bool kvmhb_is_kept(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now);
 u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now);
 u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now, u64 elapsed_ns);
 bool kvmhb_has_shut_down(const struct kvmhb_vcpu *now);

@@ -9,54 +9,67 @@
 #include <linux/types.h>
 
 #include "evidence.h"
+#include "layers.h"
 #include "pulse.h"
+#include "timing.h"
+#include "words.h"
 
 struct kvm;
 struct kvmhb_case;
-struct kvmhb_timing;
+
+/**
+ * struct kvmhb_look - what the monitor knows when it looks
+ * @kvm: the VM, or NULL
+ * @pulse: its pulse page
+ * @timing: how often it has to beat
+ * @so_far: state and cause so far, an armed state
+ * @last_beat_ns: when it last beat, ns of CLOCK_MONOTONIC
+ * @beaten: that is since it fell silent
+ * @due_ns: when this look was to be made, ns of CLOCK_MONOTONIC; 0 if no timer was to ask
+ *	for it
+ * @asked_ns: when the timer did ask, likewise; 0 if it has not yet
+ */
+struct kvmhb_look {
+	struct kvm *kvm;
+	const struct kvmhb_pulse *pulse;
+	struct kvmhb_timing timing;
+	struct kvmhb_verdict so_far;
+	u64 last_beat_ns;
+	bool beaten;
+	u64 due_ns;
+	u64 asked_ns;
+};
+
+/**
+ * struct kvmhb_judgement - what was last said of a guest that was armed, and by what
+ * @verdict: what was said; %KVMHB_DETACHED if nothing was
+ * @silence_ns: by which silence, ns
+ * @run_ns: and on the run clock, ns
+ * @deaf: a CPU of the host did not answer then
+ * @deaf_cpu: and which
+ * @vcpus: what was known of each vCPU
+ * @nr_vcpus: entries of @vcpus
+ */
+struct kvmhb_judgement {
+	struct kvmhb_verdict verdict;
+	u64 silence_ns;
+	u64 run_ns;
+	bool deaf;
+	unsigned int deaf_cpu;
+	struct kvmhb_vcpu *vcpus;
+	unsigned int nr_vcpus;
+};
 
 /**
  * struct kvmhb_vcpu_watch - a vCPU, at the looks that matter
  * @first: at the first look after a beat was due
  * @then: at the look before the last one
  * @now: at the last one
- * @judged: at the look that led to the last report
  */
 struct kvmhb_vcpu_watch {
 	struct kvmhb_vcpu first;
 	struct kvmhb_vcpu then;
 	struct kvmhb_vcpu now;
-	struct kvmhb_vcpu judged;
-};
-
-/**
- * struct kvmhb_slot_watch - a CPU's slot of the pulse page
- * @pulses: what it said at the last look
- * @run_ns: since when it has said so, on the run clock, ns
- * @sched_run_ns: since when its scheduler's age was never 0, on the run clock, ns
- * @online: the guest said that this CPU pulses
- * @still: it was still for a timeout
- * @locked: its scheduler is stale
- * @judged: the CPU was stale at the look that led to the last report
- */
-struct kvmhb_slot_watch {
-	u64 pulses;
-	u64 run_ns;
-	u64 sched_run_ns;
-	bool online;
-	bool still;
-	bool locked;
-	bool judged;
-};
-
-/**
- * struct kvmhb_due - when a look was to be made
- * @at_ns: ns of CLOCK_MONOTONIC; 0 if no timer was to ask for it
- * @asked_ns: when the timer did ask, likewise; 0 if it has not yet
- */
-struct kvmhb_due {
-	u64 at_ns;
-	u64 asked_ns;
 };
 
 /**
@@ -79,16 +92,10 @@ struct kvmhb_due {
  * @deaf_ns: kvmhb_host_deaf_ns() at the last look
  * @deaf: a CPU of the host has been asked and has not answered for too long
  * @deaf_cpu: if @deaf, its number
- * @stale_in_ns: when the next slot will be stale, ns from the last look
- * @partial: a slot is stale
- * @softlockup: a scheduler is stale
- * @userspace: userspace is stale
+ * @layers: what was seen of the pulse page
  * @vcpus: what was seen of each vCPU
  * @nr_vcpus: entries of @vcpus
- * @slots: what was seen of the slots of the pulse page, up to the last that was
- *	ever online
- * @nr_slots: entries of @slots
- * @turn: the slot beyond them that was looked at last, to see whether it has come online
+ * @judged: what led to the last report
  *
  * All zero before it is first used.
  */
@@ -110,26 +117,20 @@ struct kvmhb_watch {
 	u64 deaf_ns;
 	bool deaf;
 	unsigned int deaf_cpu;
-	u64 stale_in_ns;
-	bool partial;
-	bool softlockup;
-	bool userspace;
+	struct kvmhb_layers layers;
 	struct kvmhb_vcpu_watch *vcpus;
 	unsigned int nr_vcpus;
-	struct kvmhb_slot_watch *slots;
-	unsigned int nr_slots;
-	unsigned int turn;
+	struct kvmhb_judgement judged;
 };
 
 void kvmhb_watch_uninit(struct kvmhb_watch *watch);
 void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 			 const struct kvmhb_pulse *pulse);
-void kvmhb_watch_look(struct kvmhb_watch *watch, struct kvm *kvm, const struct kvmhb_pulse *pulse,
-		      const struct kvmhb_timing *timing, u64 last_beat_ns,
-		      const struct kvmhb_due *due, struct kvmhb_case *c);
+void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
+		      struct kvmhb_case *c);
 void kvmhb_watch_begin_window(struct kvmhb_watch *watch);
 void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus);
-bool kvmhb_watch_stale_changed(const struct kvmhb_watch *watch);
-void kvmhb_watch_keep(struct kvmhb_watch *watch);
+void kvmhb_watch_keep(struct kvmhb_watch *watch, const struct kvmhb_verdict *verdict,
+		      const struct kvmhb_case *c);
 
 #endif /* KVMHB_WATCH_H */

@@ -34,9 +34,18 @@ static u64 sched_clock_ns(void)
 
 #define local_clock sched_clock_ns
 
+/* A host whose CPUs answer at once, as those do that have gone offline. */
+static int answer_at_once(int cpu, call_single_data_t *question)
+{
+	return -ENXIO;
+}
+
+#define smp_call_function_single_async answer_at_once
+
 #include "config_space.c"
 #include "evidence.c"
 #include "host.c"
+#include "layers.c"
 #include "words.c"
 #include "pulse.c"
 #include "suspicion.c"
@@ -1629,14 +1638,17 @@ static void move_slot(struct watch_test *w, unsigned int nr)
 	le64_add_cpu(&w->slots[nr].pulses, 1);
 }
 
-static const struct kvmhb_due no_timer;
-
 /* A look, so much time after the last. */
 static void look_after(struct watch_test *w, u64 ns, u64 last_beat_ns)
 {
+	const struct kvmhb_look look = {
+		.pulse = &w->pulse,
+		.timing = w->timing,
+		.last_beat_ns = last_beat_ns,
+	};
+
 	w->watch.seen_ns -= ns;
-	kvmhb_watch_look(&w->watch, NULL, &w->pulse, &w->timing, last_beat_ns, &no_timer,
-			 &w->seen);
+	kvmhb_watch_look(&w->watch, &look, &w->seen);
 }
 
 static unsigned int stale_cpus(struct watch_test *w)
@@ -1657,31 +1669,31 @@ static void watch_slots(struct kunit *test)
 	for (hour = 1; hour < 4; hour++) {
 		move_slot(w, 0);
 		look_after(w, HOUR, 0);
-		KUNIT_EXPECT_FALSE(test, watch->partial);
-		KUNIT_EXPECT_LE(test, watch->stale_in_ns, (4 - hour) * HOUR);
-		KUNIT_EXPECT_GT(test, watch->stale_in_ns, (3 - hour) * HOUR);
+		KUNIT_EXPECT_FALSE(test, watch->layers.partial);
+		KUNIT_EXPECT_LE(test, watch->layers.stale_in_ns, (4 - hour) * HOUR);
+		KUNIT_EXPECT_GT(test, watch->layers.stale_in_ns, (3 - hour) * HOUR);
 	}
 
 	move_slot(w, 0);
 	look_after(w, HOUR, 0);
-	KUNIT_EXPECT_TRUE(test, watch->partial);
+	KUNIT_EXPECT_TRUE(test, watch->layers.partial);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 2);
-	KUNIT_EXPECT_TRUE(test, is_stale(&w->watch, 1));
-	KUNIT_EXPECT_TRUE(test, is_stale(&w->watch, 2));
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&w->watch.layers, 1));
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&w->watch.layers, 2));
 	/* Who is stale is so already: the next is the one that moved. */
-	KUNIT_EXPECT_EQ(test, watch->stale_in_ns, 4 * HOUR);
+	KUNIT_EXPECT_EQ(test, watch->layers.stale_in_ns, 4 * HOUR);
 
 	/* One moves, the other goes; one that comes has all of its time. */
 	move_slot(w, 1);
 	w->slots[2].flags = 0;
 	w->slots[3].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
 	look_after(w, 2 * HOUR, 0);
-	KUNIT_EXPECT_FALSE(test, watch->partial);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
 
 	/* A CPU of the host that was dead answers: what it owed to slots is about to come. */
 	look_after(w, 5 * HOUR, 0);
-	KUNIT_EXPECT_TRUE(test, watch->partial);
+	KUNIT_EXPECT_TRUE(test, watch->layers.partial);
 	cpumask_set_cpu(1, &round.unheard);
 	round.asked_ns = ktime_get_ns() - HOUR;
 	round.asking = true;
@@ -1689,7 +1701,7 @@ static void watch_slots(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, watch->deaf);
 	heard(1);
 	look_after(w, HOUR, 0);
-	KUNIT_EXPECT_FALSE(test, watch->partial);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
 
 	/* A new incarnation is not judged by what the old one left. */
@@ -1697,7 +1709,7 @@ static void watch_slots(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 3);
 	kvmhb_watch_restart(watch, NULL, &w->pulse);
 	look_after(w, HOUR, 0);
-	KUNIT_EXPECT_FALSE(test, watch->partial);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
 	KUNIT_EXPECT_FALSE(test, watch->pulsing);
 }
 
@@ -1707,7 +1719,8 @@ static void watch_gap_in_the_numbers(struct kunit *test)
 	struct watch_test *w = watch_test_init(test);
 	struct kvmhb_watch *watch = &w->watch;
 	struct kvm *kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
-	int look;
+	const struct kvmhb_look look = { .kvm = kvm, .pulse = &w->pulse, .timing = w->timing };
+	int looks;
 
 	KUNIT_ASSERT_NOT_NULL(test, kvm);
 	xa_init(&kvm->vcpu_array);
@@ -1718,21 +1731,21 @@ static void watch_gap_in_the_numbers(struct kunit *test)
 	w->slots[2].flags = 0;
 	w->slots[7].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
 	kvmhb_watch_restart(watch, kvm, &w->pulse);
-	KUNIT_EXPECT_EQ(test, watch->nr_slots, 8);
+	KUNIT_EXPECT_EQ(test, watch->layers.nr_slots, 8);
 	w->slots[w->pulse.nr_slots - 1].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
-	for (look = 0; look < LOOKS_FOR_ALL; look++) {
+	for (looks = 0; looks < LOOKS_FOR_ALL; looks++) {
 		watch->seen_ns = ktime_get_ns();
-		kvmhb_watch_look(watch, kvm, &w->pulse, &w->timing, 0, &no_timer, &w->seen);
+		kvmhb_watch_look(watch, &look, &w->seen);
 	}
-	KUNIT_EXPECT_EQ(test, watch->nr_slots, w->pulse.nr_slots);
+	KUNIT_EXPECT_EQ(test, watch->layers.nr_slots, w->pulse.nr_slots);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
 
 	/* Neither they nor any other moves. */
 	look_after(w, 5 * HOUR, 0);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 4);
-	KUNIT_EXPECT_TRUE(test, is_stale(watch, 7));
-	KUNIT_EXPECT_TRUE(test, is_stale(watch, w->pulse.nr_slots - 1));
-	KUNIT_EXPECT_FALSE(test, is_stale(watch, 2));
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&watch->layers, 7));
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&watch->layers, w->pulse.nr_slots - 1));
+	KUNIT_EXPECT_FALSE(test, kvmhb_layers_is_stale(&watch->layers, 2));
 }
 
 /* What moves when a beat is due and does not come is a sign of life, for a while. */
@@ -1760,14 +1773,14 @@ static void watch_comes_back(struct kunit *test)
 
 	look_after(w, 0, 0);
 	look_after(w, 5 * HOUR, 0);
-	KUNIT_EXPECT_TRUE(test, w->watch.partial);
+	KUNIT_EXPECT_TRUE(test, w->watch.layers.partial);
 	move_slot(w, 0);
 	look_after(w, 2 * HOUR, 1);
-	KUNIT_EXPECT_FALSE(test, w->watch.partial);
+	KUNIT_EXPECT_FALSE(test, w->watch.layers.partial);
 	move_slot(w, 0);
 	look_after(w, 4 * HOUR, 2);
-	KUNIT_EXPECT_TRUE(test, w->watch.partial);
-	KUNIT_EXPECT_FALSE(test, is_stale(&w->watch, 0));
+	KUNIT_EXPECT_TRUE(test, w->watch.layers.partial);
+	KUNIT_EXPECT_FALSE(test, kvmhb_layers_is_stale(&w->watch.layers, 0));
 }
 
 /* A beat that came while the guest was looked at, and is known at the next look. */
@@ -1801,22 +1814,22 @@ static void watch_layers(struct kunit *test)
 	w->slots[2].sched_age_ms = cpu_to_le32(4 * 3600 * 1000 - 1);
 	w->slots[3].sched_age_ms = cpu_to_le32(U32_MAX);
 	look_at_living(w, 5 * HOUR);
-	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
 	w->slots[2].sched_age_ms = cpu_to_le32(4 * 3600 * 1000);
 	look_at_living(w, 0);
-	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 1);
-	KUNIT_EXPECT_TRUE(test, is_stale(&w->watch, 2));
-	KUNIT_EXPECT_FALSE(test, watch->userspace);
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&w->watch.layers, 2));
+	KUNIT_EXPECT_FALSE(test, watch->layers.userspace);
 	w->slots[2].sched_age_ms = 0;
 	look_at_living(w, 5 * HOUR);
-	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
 	w->slots[2].sched_age_ms = cpu_to_le32(U32_MAX);
 	look_at_living(w, 3 * HOUR);
-	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
 	look_at_living(w, HOUR);
-	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
 
 	/* Below two seconds it says nothing, however short the timeout is. */
 	w->timing = (struct kvmhb_timing) { 10 * MS, 20 * MS };
@@ -1824,10 +1837,10 @@ static void watch_layers(struct kunit *test)
 	look_at_living(w, 20 * MS);
 	w->slots[2].sched_age_ms = cpu_to_le32(1999);
 	look_at_living(w, HOUR);
-	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
 	w->slots[2].sched_age_ms = cpu_to_le32(2000);
 	look_at_living(w, 20 * MS);
-	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
 	w->timing = (struct kvmhb_timing) { HOUR, 4 * HOUR };
 
 	/* One CPU waits for another that is dead, and has a moment when that is back. */
@@ -1835,38 +1848,38 @@ static void watch_layers(struct kunit *test)
 	move_slot(w, 0);
 	move_slot(w, 2);
 	look_after(w, 5 * HOUR, 0);
-	KUNIT_EXPECT_TRUE(test, watch->partial);
-	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+	KUNIT_EXPECT_TRUE(test, watch->layers.partial);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
 	look_at_living(w, HOUR);
-	KUNIT_EXPECT_FALSE(test, watch->partial);
-	KUNIT_EXPECT_FALSE(test, watch->softlockup);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
 	look_at_living(w, 4 * HOUR);
-	KUNIT_EXPECT_TRUE(test, watch->softlockup);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
 
 	/* A page full of nonsense: every CPU is there, and each has an old scheduler. */
 	memset(w->pulse.header, 0xff, w->pulse.size);
 	look_at_living(w, 0);
 	look_at_living(w, 4 * HOUR);
-	KUNIT_EXPECT_FALSE(test, watch->partial);
-	KUNIT_EXPECT_TRUE(test, watch->softlockup);
-	KUNIT_EXPECT_TRUE(test, watch->userspace);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
+	KUNIT_EXPECT_TRUE(test, watch->layers.userspace);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 62);
 
 	/* The lower layer names the CPUs. */
 	look_after(w, 2 * HOUR, 0);
 	move_slot(w, 5);
 	look_after(w, 2 * HOUR, 0);
-	KUNIT_EXPECT_TRUE(test, watch->partial);
+	KUNIT_EXPECT_TRUE(test, watch->layers.partial);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 61);
-	KUNIT_EXPECT_FALSE(test, is_stale(&w->watch, 5));
+	KUNIT_EXPECT_FALSE(test, kvmhb_layers_is_stale(&w->watch.layers, 5));
 }
 
 static void watch_run_clock(struct kunit *test)
 {
 	struct watch_test *w = watch_test_init(test);
 	struct kvmhb_watch *watch = &w->watch;
-	struct kvmhb_due due;
+	struct kvmhb_look look = { .pulse = &w->pulse };
 	u64 run_ns;
 
 	look_after(w, HOUR, 0);
@@ -1920,9 +1933,10 @@ static void watch_run_clock(struct kunit *test)
 	/* The look was due a nanosecond after the last one: all but that is the host's. */
 	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
 	watch->seen_ns = 0;
-	due.at_ns = 1;
-	due.asked_ns = 1;	/* without vCPUs nothing else is known of the host's CPUs */
-	kvmhb_watch_look(watch, NULL, &w->pulse, &w->timing, 0, &due, &w->seen);
+	look.timing = w->timing;
+	look.due_ns = 1;
+	look.asked_ns = 1;	/* without vCPUs nothing else is known of the host's CPUs */
+	kvmhb_watch_look(watch, &look, &w->seen);
 	KUNIT_EXPECT_TRUE(test, watch->host_late);
 	KUNIT_EXPECT_EQ(test, watch->run_ns, 1);
 }
@@ -1950,11 +1964,17 @@ static void watch_late_looks(struct kunit *test)
 	atomic_set(&kvm->online_vcpus, 1);
 	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct kvmhb_due due = { rows[i].at_ns, rows[i].asked_ns };
+		const struct kvmhb_look look = {
+			.kvm = kvm,
+			.pulse = &w->pulse,
+			.timing = w->timing,
+			.due_ns = rows[i].at_ns,
+			.asked_ns = rows[i].asked_ns,
+		};
 
 		kvmhb_watch_restart(watch, kvm, &w->pulse);
 		watch->seen_ns = 0;
-		kvmhb_watch_look(watch, kvm, &w->pulse, &w->timing, 0, &due, &w->seen);
+		kvmhb_watch_look(watch, &look, &w->seen);
 		KUNIT_EXPECT_EQ_MSG(test, watch->denied_ns > 1, rows[i].denied, "%s", rows[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, watch->host_late, !!rows[i].at_ns, "%s", rows[i].what);
 	}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/limits.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/time64.h>
+
+#include "layers.h"
+#include "pulse.h"
+
+/* A busy CPU lets a task of ordinary policy wait for longer than a short timeout. */
+#define SCHED_AGE_MIN_NS	(2 * (u64)NSEC_PER_SEC)
+
+/**
+ * kvmhb_grow - make an array longer
+ * @array: the array, or NULL; freed if there is another
+ * @nr: how many entries it has; set to @wanted if it got them
+ * @wanted: how many it is to have at least
+ * @size: bytes of an entry
+ *
+ * Return: an array with the same entries and then zeros, or without memory @array itself.
+ * Context: process.
+ */
+void *kvmhb_grow(void *array, unsigned int *nr, unsigned int wanted, size_t size)
+{
+	void *longer;
+
+	if (wanted <= *nr)
+		return array;
+	longer = kvcalloc(wanted, size, GFP_KERNEL_ACCOUNT);
+	if (!longer)
+		return array;
+	memcpy(longer, array, *nr * size);
+	kvfree(array);
+	*nr = wanted;
+	return longer;
+}
+
+/*
+ * A CPU may be plugged in with a number that is not below the number of vCPUs: any slot
+ * is looked at once in so many looks.
+ */
+#define LOOKS_FOR_ALL	32
+
+/* There may be more CPUs than before. Without vCPUs to go by, all are looked at. */
+static void layers_find_slots(struct kvmhb_layers *layers, const struct kvmhb_pulse *pulse,
+			      unsigned int nr_vcpus)
+{
+	unsigned int nr = nr_vcpus ? min(nr_vcpus, pulse->nr_slots) : pulse->nr_slots;
+	unsigned int turns = nr_vcpus ? DIV_ROUND_UP(pulse->nr_slots, LOOKS_FOR_ALL) : 0;
+
+	while (nr > layers->nr_slots && !kvmhb_pulse_is_online(pulse, nr - 1))
+		nr--;
+	while (turns--) {
+		if (++layers->turn >= pulse->nr_slots)
+			layers->turn = 0;
+		if (layers->turn >= nr && kvmhb_pulse_is_online(pulse, layers->turn))
+			nr = layers->turn + 1;
+	}
+	layers->slots = kvmhb_grow(layers->slots, &layers->nr_slots, nr, sizeof(*layers->slots));
+}
+
+/* A CPU that waits for another one schedules nothing meanwhile, and is about to do so again. */
+static void layers_forgive_schedulers(struct kvmhb_layers *layers)
+{
+	unsigned int nr;
+
+	layers->softlockup = false;
+	for (nr = 0; nr < layers->nr_slots; nr++) {
+		layers->slots[nr].sched_run_ns = 0;
+		layers->slots[nr].locked = false;
+	}
+}
+
+/**
+ * kvmhb_layers_look - look at the pulse page
+ * @layers: what has been seen of it
+ * @pulse: the pulse page
+ * @nr_vcpus: how many CPUs there are to be seen besides, 0 if that is not known
+ * @timeout_ns: how long a layer that lives is still at the most, ns
+ * @run_ns: time since the look before in which the guest could run, ns
+ *
+ * Return: true if a slot has moved. Context: process.
+ */
+bool kvmhb_layers_look(struct kvmhb_layers *layers, const struct kvmhb_pulse *pulse,
+		       unsigned int nr_vcpus, u64 timeout_ns, u64 run_ns)
+{
+	bool was_partial = layers->partial;
+	bool moved = false;
+	unsigned int nr;
+
+	layers->partial = false;
+	layers->softlockup = false;
+	layers->stale_in_ns = U64_MAX;
+	layers_find_slots(layers, pulse, nr_vcpus);
+	for (nr = 0; nr < layers->nr_slots; nr++) {
+		struct kvmhb_slot_watch *slot = &layers->slots[nr];
+		struct kvmhb_slot seen = kvmhb_pulse_slot(pulse, nr);
+
+		slot->run_ns += run_ns;
+		if (seen.pulses != slot->pulses || !slot->online || !seen.online) {
+			moved |= seen.online && seen.pulses != slot->pulses;
+			slot->run_ns = 0;
+		}
+		slot->pulses = seen.pulses;
+		slot->online = seen.online;
+
+		slot->still = seen.online && slot->run_ns >= timeout_ns;
+		/* What the guest counts includes time that it had only in part. */
+		slot->sched_run_ns = seen.online && seen.sched_age_ns ?
+				     slot->sched_run_ns + run_ns : 0;
+		slot->locked = min(seen.sched_age_ns, slot->sched_run_ns) >=
+			       max(timeout_ns, SCHED_AGE_MIN_NS);
+		layers->partial |= slot->still;
+		layers->softlockup |= slot->locked;
+		if (seen.online && !slot->still)
+			layers->stale_in_ns = min(layers->stale_in_ns, timeout_ns - slot->run_ns);
+	}
+	layers->userspace = kvmhb_pulse_user_stale(pulse);
+	if (was_partial && !layers->partial)
+		layers_forgive_schedulers(layers);
+	return moved;
+}
+
+/**
+ * kvmhb_layers_is_stale - whether a CPU is stale
+ * @layers: what has been seen of the pulse page
+ * @nr: the CPU, below @layers->nr_slots
+ *
+ * Return: true if its slot is, or if there is no such CPU, its scheduler: the lowest layer
+ * names the CPUs. Context: any.
+ */
+bool kvmhb_layers_is_stale(const struct kvmhb_layers *layers, unsigned int nr)
+{
+	return layers->partial ? layers->slots[nr].still : layers->slots[nr].locked;
+}
+
+/**
+ * kvmhb_layers_forgive - begin anew, as if each CPU had just pulsed and scheduled
+ * @layers: what has been seen of the pulse page
+ *
+ * Context: any.
+ */
+void kvmhb_layers_forgive(struct kvmhb_layers *layers)
+{
+	unsigned int nr;
+
+	layers->partial = false;
+	for (nr = 0; nr < layers->nr_slots; nr++) {
+		layers->slots[nr].run_ns = 0;
+		layers->slots[nr].still = false;
+	}
+	layers_forgive_schedulers(layers);
+}
+
+/**
+ * kvmhb_layers_restart - begin to look at a new incarnation of the guest
+ * @layers: what has been seen of the pulse page
+ * @pulse: the pulse page
+ *
+ * Context: process.
+ */
+void kvmhb_layers_restart(struct kvmhb_layers *layers, const struct kvmhb_pulse *pulse)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < layers->nr_slots; nr++)
+		layers->slots[nr].online = false;
+	kvmhb_layers_look(layers, pulse, 0, U64_MAX, 0);
+	kvmhb_layers_forgive(layers);
+}
+
+/**
+ * kvmhb_layers_keep - remember which CPUs are stale
+ * @layers: what has been seen of the pulse page
+ *
+ * Context: any.
+ */
+void kvmhb_layers_keep(struct kvmhb_layers *layers)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < layers->nr_slots; nr++)
+		layers->slots[nr].judged = kvmhb_layers_is_stale(layers, nr);
+}
+
+/**
+ * kvmhb_layers_changed - whether other CPUs are stale than those remembered
+ * @layers: what has been seen of the pulse page
+ *
+ * Return: true if any is now and was not, or the other way. Context: any.
+ */
+bool kvmhb_layers_changed(const struct kvmhb_layers *layers)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < layers->nr_slots; nr++)
+		if (kvmhb_layers_is_stale(layers, nr) != layers->slots[nr].judged)
+			return true;
+	return false;
+}
+
+/**
+ * kvmhb_layers_uninit - forget all that was seen of a pulse page
+ * @layers: what to forget; may be used again
+ *
+ * Context: process.
+ */
+void kvmhb_layers_uninit(struct kvmhb_layers *layers)
+{
+	kvfree(layers->slots);
+	memset(layers, 0, sizeof(*layers));
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The life of a monitor, and of the VMs that it is attached to one after the other. */
+#include <linux/ktime.h>
+#include <linux/lockdep.h>
+
+#include "evidence.h"
+#include "host.h"
+#include "kvm_heartbeat.h"
+#include "monitor.h"
+#include "pulse.h"
+
+static void monitor_wake(struct kvmhb_tally *tally)
+{
+	kvmhb_turn_now(&container_of(tally, struct kvmhb_monitor, tally)->turn);
+}
+
+static void monitor_tell(struct work_struct *work)
+{
+	struct kvmhb_monitor *mon = container_of(work, struct kvmhb_monitor, tell);
+
+	mon->config_changed(mon);
+}
+
+/*
+ * A guest that has shut a CPU down by a triple fault does not say goodbye; the VMM
+ * resets it, or ends.
+ */
+static void monitor_end_incarnation(struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	atomic64_add(kvmhb_monitor_missing(mon), &mon->tally.missed);
+	if (kvmhb_state_is_armed(mon->verdict.state) && kvmhb_evidence_has_shut_down(mon->vm.kvm))
+		kvmhb_monitor_change(mon, KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT);
+	kvmhb_monitor_judge_by(mon, mon->config.timing, false);
+}
+
+/* A fresh device, whose guest has yet to say something. */
+static void monitor_await_guest(struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	kvmhb_pulse_reset(mon->vm.pulse, &mon->config.timing);
+	monitor_end_incarnation(mon);
+	mon->lifecycle = KVM_HEARTBEAT_NONE;
+	atomic64_set(&mon->tally.last_beat_ns, 0);
+	kvmhb_monitor_change(mon, KVMHB_WAITING, KVMHB_CAUSE_NONE);
+	kvmhb_monitor_look(mon);
+}
+
+/**
+ * kvmhb_monitor_reset - the device was reset, as with the whole VM
+ * @mon: the monitor, attached
+ *
+ * Context: process; takes @mon->lock.
+ */
+void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
+{
+	bool lost;
+
+	mutex_lock(&mon->lock);
+	lost = mon->tally.lost || kvmhb_state_is_armed(mon->verdict.state);
+	monitor_await_guest(mon);
+	kvmhb_tally_lose(&mon->tally, lost);
+	mutex_unlock(&mon->lock);
+}
+
+/**
+ * kvmhb_monitor_attach - a VM has opened the device
+ * @mon: the monitor, detached
+ * @vm: the VM; its pulse page and KVM's part are valid until kvmhb_monitor_detach()
+ *	returns
+ *
+ * All counters begin anew.
+ *
+ * Context: process; takes @mon->lock.
+ */
+void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm)
+{
+	mutex_lock(&mon->lock);
+	kvmhb_watch_uninit(&mon->watch);	/* kept until now, to be read */
+	mon->vm = *vm;
+	mon->goodbye = KVMHB_CAUSE_NONE;
+	mon->outages.count = 0;
+	mon->outages.downtime_ns = 0;
+	kvmhb_tally_attach(&mon->tally, vm->pulse);
+	monitor_await_guest(mon);
+	mutex_unlock(&mon->lock);
+}
+
+/**
+ * kvmhb_monitor_detach - the VM has closed the device
+ * @mon: the monitor, attached; no beat and no word may arrive any more
+ *
+ * When it returns, nobody will look or call back. Context: process; takes @mon->lock.
+ */
+void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
+{
+	mutex_lock(&mon->lock);
+	monitor_end_incarnation(mon);
+	WRITE_ONCE(mon->tally.lost, false);	/* a last look is to find nobody */
+	kvmhb_turn_never(&mon->turn);	/* patrols read the pulse */
+	mon->vm = (struct kvmhb_vm) {};
+	mon->tally.pulse = NULL;
+	kvmhb_monitor_change(mon, KVMHB_DETACHED, mon->goodbye ?: KVMHB_CAUSE_VMM_GONE);
+	kvmhb_monitor_look(mon);
+	mutex_unlock(&mon->lock);
+
+	/* Detached, kvmhb_monitor_look() sets no turn any more: what is queued is the last. */
+	kvmhb_turn_flush(&mon->turn);
+	cancel_work_sync(&mon->tell);
+	kvmhb_report_flush(&mon->reporter);
+}
+
+/**
+ * kvmhb_monitor_init - make a monitor
+ * @mon: what to initialise
+ * @dev: the device by whose name it is known; outlives it
+ * @config: what it begins with
+ * @config_changed: called whenever what the guest reads has changed
+ *
+ * Context: process.
+ */
+void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
+			const struct kvmhb_config *config,
+			void (*config_changed)(struct kvmhb_monitor *mon))
+{
+	mutex_init(&mon->lock);
+	mon->dev = dev;
+	mon->config_changed = config_changed;
+	mon->config = *config;
+	mon->timing = config->timing;
+	mon->tally.dev = dev;
+	mon->tally.wake = monitor_wake;
+	mon->tally.interval_ns = config->timing.interval_ns;
+	kvmhb_turn_init(&mon->turn, &mon->tally, &mon->lock, kvmhb_monitor_take_turn);
+	INIT_WORK(&mon->tell, monitor_tell);
+	kvmhb_reporter_init(&mon->reporter, dev);
+	kvmhb_monitor_say_if_too_fine(mon);
+}
+
+/**
+ * kvmhb_monitor_uninit - unmake a monitor
+ * @mon: what kvmhb_monitor_init() initialised, detached
+ *
+ * Context: process.
+ */
+void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
+{
+	kvmhb_turn_uninit(&mon->turn);
+	kvmhb_watch_uninit(&mon->watch);
+	mutex_destroy(&mon->lock);
+}
+
+/**
+ * kvmhb_monitors_init - prepare what all monitors share
+ *
+ * Return: 0 or a negative errno. Context: process.
+ */
+int kvmhb_monitors_init(void)
+{
+	int ret;
+
+	ret = kvmhb_reports_init();
+	if (ret)
+		return ret;
+	ret = kvmhb_host_init();
+	if (ret)
+		goto reports_exit;
+	ret = kvmhb_turns_init();
+	if (ret)
+		goto host_exit;
+	return 0;
+
+host_exit:
+	kvmhb_host_exit();
+reports_exit:
+	kvmhb_reports_exit();
+	return ret;
+}
+
+/**
+ * kvmhb_monitors_exit - undo kvmhb_monitors_init()
+ *
+ * Every monitor is detached. Context: process.
+ */
+void kvmhb_monitors_exit(void)
+{
+	kvmhb_turns_exit();
+	kvmhb_host_exit();
+	kvmhb_reports_exit();
+}

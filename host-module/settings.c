@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What users set, and what they read. */
+#include <linux/bitmap.h>
+#include <linux/device.h>
+#include <linux/ktime.h>
+#include <linux/lockdep.h>
+
+#include "host.h"
+#include "monitor.h"
+#include "pulse.h"
+#include "suspicion.h"
+#include "trace.h"
+
+/**
+ * kvmhb_monitor_say_if_too_fine - a setting that is allowed is kept to as far as this host can
+ * @mon: the monitor
+ *
+ * Context: process; @mon->lock is held, or nobody else knows @mon yet.
+ */
+void kvmhb_monitor_say_if_too_fine(struct kvmhb_monitor *mon)
+{
+	u64 resolution_ns = kvmhb_host_resolution_ns();
+
+	if (mon->config.timing.timeout_ns < resolution_ns)
+		dev_notice(mon->dev, "a timeout of %llu ns is less than this host can tell: silences of up to %llu ns are not judged now\n",
+			   mon->config.timing.timeout_ns, resolution_ns);
+}
+
+static int monitor_configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 timeout_set_ns)
+{
+	struct kvmhb_timing old = mon->config.timing;
+	bool retuning = mon->retuning;
+	struct kvmhb_timing new;
+	int ret;
+
+	lockdep_assert_held(&mon->lock);
+
+	ret = kvmhb_timing_make(&new, interval_ns, timeout_set_ns);
+	if (ret)
+		return ret;
+
+	mon->config = (struct kvmhb_config) { new, timeout_set_ns };
+	if (new.interval_ns == old.interval_ns && new.timeout_ns == old.timeout_ns)
+		return 0;
+
+	if (new.interval_ns != old.interval_ns)
+		retuning = mon->vm.pulse;
+	kvmhb_monitor_judge_by(mon, retuning ? kvmhb_timing_patient(&mon->timing, &new) : new, retuning);
+	if (mon->vm.pulse) {
+		kvmhb_pulse_publish(mon->vm.pulse, &new);
+		schedule_work(&mon->tell);
+	}
+	trace_config(mon->dev, &new, !timeout_set_ns);
+	kvmhb_monitor_say_if_too_fine(mon);
+	kvmhb_monitor_look(mon);
+	return 0;
+}
+
+/**
+ * kvmhb_monitor_set_interval - change how often the guest has to beat
+ * @mon: the monitor
+ * @interval_ns: time between two beats, ns
+ *
+ * Return: as kvmhb_timing_make(); nothing changes on error. Context: process;
+ * takes @mon->lock.
+ */
+int kvmhb_monitor_set_interval(struct kvmhb_monitor *mon, u64 interval_ns)
+{
+	int ret;
+
+	mutex_lock(&mon->lock);
+	ret = monitor_configure(mon, interval_ns, mon->config.timeout_set_ns);
+	mutex_unlock(&mon->lock);
+	return ret;
+}
+
+/**
+ * kvmhb_monitor_set_timeout - change how much silence is too much
+ * @mon: the monitor
+ * @timeout_ns: silence that makes the guest unresponsive, ns, or 0 to follow
+ *	the interval
+ *
+ * Return: as kvmhb_timing_make(); nothing changes on error. Context: process;
+ * takes @mon->lock.
+ */
+int kvmhb_monitor_set_timeout(struct kvmhb_monitor *mon, u64 timeout_ns)
+{
+	int ret;
+
+	mutex_lock(&mon->lock);
+	ret = monitor_configure(mon, mon->config.timing.interval_ns, timeout_ns);
+	mutex_unlock(&mon->lock);
+	return ret;
+}
+
+/**
+ * kvmhb_monitor_read - take all readings at once
+ * @mon: the monitor
+ * @readings: where to store them
+ *
+ * Context: process; takes @mon->lock.
+ */
+void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings)
+{
+	u64 last_ns, now_ns, excused_ns;
+
+	mutex_lock(&mon->lock);
+	last_ns = kvmhb_tally_last_beat_ns(&mon->tally);
+	excused_ns = kvmhb_tally_excused_ns(&mon->tally, last_ns);
+	now_ns = ktime_get_ns();
+	*readings = (struct kvmhb_readings) {
+		.verdict = mon->verdict,
+		.timing = mon->config.timing,
+		.lifecycle = mon->lifecycle,
+		.vmm_pid = mon->vm.vmm_pid,
+		.beats = atomic64_read(&mon->tally.beats),
+		.missed = atomic64_read(&mon->tally.missed) + kvmhb_monitor_missing(mon),
+		.outages = mon->outages.count,
+		.downtime_ns = kvmhb_outages_downtime_ns(&mon->outages, mon->verdict.state, now_ns),
+		.has_beaten = last_ns,
+		.last_beat_ns = kvmhb_minus(now_ns, last_ns),
+		.gaps = kvmhb_tally_gaps(&mon->tally),
+	};
+	readings->suspicion_milli =
+		kvmhb_suspicion_milli(&readings->gaps, mon->timing.interval_ns,
+				      kvmhb_minus(readings->last_beat_ns, excused_ns));
+	mutex_unlock(&mon->lock);
+}
+
+/**
+ * kvmhb_monitor_stale - name the guest's CPUs that are stale
+ * @mon: the monitor
+ * @cpus: bitmap of %KVMHB_PULSE_MAX_SLOTS bits, gets those of a guest that is degraded
+ *
+ * Context: process; takes @mon->lock.
+ */
+void kvmhb_monitor_stale(struct kvmhb_monitor *mon, unsigned long *cpus)
+{
+	bitmap_zero(cpus, KVMHB_PULSE_MAX_SLOTS);
+	mutex_lock(&mon->lock);
+	if (mon->verdict.state == KVMHB_DEGRADED)
+		kvmhb_watch_stale(&mon->watch, cpus);
+	mutex_unlock(&mon->lock);
+}
+
+/**
+ * kvmhb_monitor_show_judgement - show what the last report was judged by
+ * @mon: the monitor
+ * @buf: where to
+ * @show: writes it there
+ *
+ * Return: what @show returns. Context: process; @show is called with @mon->lock held.
+ */
+int kvmhb_monitor_show_judgement(struct kvmhb_monitor *mon, char *buf,
+				 int (*show)(const struct kvmhb_judgement *judged, char *buf))
+{
+	int ret;
+
+	mutex_lock(&mon->lock);
+	ret = show(&mon->watch.judged, buf);
+	mutex_unlock(&mon->lock);
+	return ret;
+}
