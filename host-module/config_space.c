@@ -9,8 +9,8 @@
 #define MSI_CAP		0x40	/* the only capability */
 
 /* Sets a little-endian field of @size bytes and which of its bits can be written. */
-static void set(struct kvmhb_config_space *space, unsigned int at, unsigned int size,
-		u32 value, u32 writable)
+static void space_set(struct kvmhb_config_space *space, unsigned int at, unsigned int size,
+		      u32 value, u32 writable)
 {
 	unsigned int i;
 
@@ -32,31 +32,31 @@ void kvmhb_config_space_init(struct kvmhb_config_space *space, u32 regs_size, u3
 {
 	memset(space, 0, sizeof(*space));
 
-	set(space, PCI_VENDOR_ID, 2, KVM_HEARTBEAT_PCI_VENDOR, 0);
-	set(space, PCI_DEVICE_ID, 2, KVM_HEARTBEAT_PCI_DEVICE, 0);
-	set(space, PCI_COMMAND, 2, 0,
-	    PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
-	set(space, PCI_STATUS, 2, PCI_STATUS_CAP_LIST, 0);
-	set(space, PCI_REVISION_ID, 1, KVM_HEARTBEAT_PCI_REVISION, 0);
-	set(space, PCI_CLASS_DEVICE, 2, PCI_CLASS_SYSTEM_OTHER, 0);
-	set(space, PCI_CACHE_LINE_SIZE, 1, 0, 0xff);
-	set(space, PCI_SUBSYSTEM_VENDOR_ID, 2, KVM_HEARTBEAT_PCI_VENDOR, 0);
-	set(space, PCI_SUBSYSTEM_ID, 2, KVM_HEARTBEAT_PCI_DEVICE, 0);
-	set(space, PCI_INTERRUPT_LINE, 1, 0, 0xff);
+	space_set(space, PCI_VENDOR_ID, 2, KVM_HEARTBEAT_PCI_VENDOR, 0);
+	space_set(space, PCI_DEVICE_ID, 2, KVM_HEARTBEAT_PCI_DEVICE, 0);
+	space_set(space, PCI_COMMAND, 2, 0,
+		  PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	space_set(space, PCI_STATUS, 2, PCI_STATUS_CAP_LIST, 0);
+	space_set(space, PCI_REVISION_ID, 1, KVM_HEARTBEAT_PCI_REVISION, 0);
+	space_set(space, PCI_CLASS_DEVICE, 2, PCI_CLASS_SYSTEM_OTHER, 0);
+	space_set(space, PCI_CACHE_LINE_SIZE, 1, 0, 0xff);
+	space_set(space, PCI_SUBSYSTEM_VENDOR_ID, 2, KVM_HEARTBEAT_PCI_VENDOR, 0);
+	space_set(space, PCI_SUBSYSTEM_ID, 2, KVM_HEARTBEAT_PCI_DEVICE, 0);
+	space_set(space, PCI_INTERRUPT_LINE, 1, 0, 0xff);
 
-	set(space, PCI_BASE_ADDRESS_0, 4, PCI_BASE_ADDRESS_MEM_TYPE_32, ~(regs_size - 1));
+	space_set(space, PCI_BASE_ADDRESS_0, 4, PCI_BASE_ADDRESS_MEM_TYPE_32, ~(regs_size - 1));
 	/* Of 64 bits, as the guest caches what is not in the hole below 4 GiB. */
-	set(space, PCI_BASE_ADDRESS_2, 4,
-	    PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
-	    ~(pulse_size - 1));
-	set(space, PCI_BASE_ADDRESS_3, 4, 0, ~0U);
+	space_set(space, PCI_BASE_ADDRESS_2, 4,
+		  PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+		  ~(pulse_size - 1));
+	space_set(space, PCI_BASE_ADDRESS_3, 4, 0, ~0U);
 
-	set(space, PCI_CAPABILITY_LIST, 1, MSI_CAP, 0);
-	set(space, MSI_CAP + PCI_CAP_LIST_ID, 1, PCI_CAP_ID_MSI, 0);
-	set(space, MSI_CAP + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_64BIT, PCI_MSI_FLAGS_ENABLE);
-	set(space, MSI_CAP + PCI_MSI_ADDRESS_LO, 4, 0, ~3U);
-	set(space, MSI_CAP + PCI_MSI_ADDRESS_HI, 4, 0, ~0U);
-	set(space, MSI_CAP + PCI_MSI_DATA_64, 2, 0, 0xffff);
+	space_set(space, PCI_CAPABILITY_LIST, 1, MSI_CAP, 0);
+	space_set(space, MSI_CAP + PCI_CAP_LIST_ID, 1, PCI_CAP_ID_MSI, 0);
+	space_set(space, MSI_CAP + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_64BIT, PCI_MSI_FLAGS_ENABLE);
+	space_set(space, MSI_CAP + PCI_MSI_ADDRESS_LO, 4, 0, ~3U);
+	space_set(space, MSI_CAP + PCI_MSI_ADDRESS_HI, 4, 0, ~0U);
+	space_set(space, MSI_CAP + PCI_MSI_DATA_64, 2, 0, 0xffff);
 }
 
 /**

@@ -13,7 +13,7 @@
  * is of no interest, and not taken from it. Nor is EPOLLHUP: KVM signals on when the VMM
  * has closed the file, and we hold on to the eventfd until we are detached.
  */
-static int ring(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+static int doorbell_ring(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct kvmhb_doorbell *bell = container_of(wait, struct kvmhb_doorbell, wait);
 
@@ -22,14 +22,14 @@ static int ring(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key
 	return 0;
 }
 
-struct hook {
+struct doorbell_hook {
 	poll_table table;
 	wait_queue_entry_t *wait;
 };
 
-static void add_hook(struct file *file, wait_queue_head_t *queue, poll_table *table)
+static void doorbell_add_hook(struct file *file, wait_queue_head_t *queue, poll_table *table)
 {
-	add_wait_queue(queue, container_of(table, struct hook, table)->wait);
+	add_wait_queue(queue, container_of(table, struct doorbell_hook, table)->wait);
 }
 
 /**
@@ -47,7 +47,7 @@ static void add_hook(struct file *file, wait_queue_head_t *queue, poll_table *ta
 int kvmhb_doorbell_attach(struct kvmhb_doorbell *bell, struct kvmhb_tally *tally, int fd,
 			  u64 data, unsigned int nr_cpus)
 {
-	struct hook hook = { .wait = &bell->wait };
+	struct doorbell_hook hook = { .wait = &bell->wait };
 	struct eventfd_ctx *ctx;
 	struct file *file;
 
@@ -64,8 +64,8 @@ int kvmhb_doorbell_attach(struct kvmhb_doorbell *bell, struct kvmhb_tally *tally
 	bell->tally = tally;
 	bell->data = data;
 	bell->cpu = data < nr_cpus ? data : -1;
-	init_waitqueue_func_entry(&bell->wait, ring);
-	init_poll_funcptr(&hook.table, add_hook);
+	init_waitqueue_func_entry(&bell->wait, doorbell_ring);
+	init_poll_funcptr(&hook.table, doorbell_add_hook);
 	vfs_poll(file, &hook.table);
 	fput(file);
 	return 0;
@@ -83,7 +83,7 @@ void kvmhb_doorbell_detach(struct kvmhb_doorbell *bell)
 
 	if (!bell->ctx)
 		return;
-	/* Under the lock that ring() is called with. */
+	/* Under the lock that doorbell_ring() is called with. */
 	eventfd_ctx_remove_wait_queue(bell->ctx, &bell->wait, &count);
 	eventfd_ctx_put(bell->ctx);
 	bell->ctx = NULL;

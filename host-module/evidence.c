@@ -66,7 +66,7 @@ bool kvmhb_evidence_dead(struct kvm *kvm)
 	return kvm && READ_ONCE(kvm->vm_dead);
 }
 
-static bool is_frozen(struct task_struct *task)
+static bool evidence_is_frozen(struct task_struct *task)
 {
 	if (READ_ONCE(task->__state) & TASK_FROZEN)
 		return true;
@@ -78,7 +78,7 @@ static bool is_frozen(struct task_struct *task)
 }
 
 /* For good: it will not run the guest again, but may take long to find out. */
-static bool is_ending(struct task_struct *task)
+static bool evidence_is_ending(struct task_struct *task)
 {
 	return READ_ONCE(task->flags) & PF_EXITING || fatal_signal_pending(task) ||
 	       READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT;
@@ -90,8 +90,8 @@ static bool is_ending(struct task_struct *task)
  * CPU again; who did so since the last look had at least what it had then, and has not
  * executed for longer than it has been there.
  */
-static u64 picked_ns(struct task_struct *task, const struct kvmhb_vcpu *then, u64 exec,
-		     u64 arrived, u64 now)
+static u64 evidence_picked_ns(struct task_struct *task, const struct kvmhb_vcpu *then, u64 exec,
+			      u64 arrived, u64 now)
 {
 	u64 least = kvmhb_minus(exec + arrived, now);
 
@@ -109,7 +109,7 @@ static u64 picked_ns(struct task_struct *task, const struct kvmhb_vcpu *then, u6
  * interrupts, which the scheduler leaves out if the kernel can tell (CONFIG_PARAVIRT and
  * CONFIG_IRQ_TIME_ACCOUNTING).
  */
-static u64 uncounted_ns(struct task_struct *task, u64 ns)
+static u64 evidence_uncounted_ns(struct task_struct *task, u64 ns)
 {
 	u64 most = tick_nohz_full_cpu(task_cpu(task)) ? NSEC_PER_SEC : TICK_NSEC;
 
@@ -120,23 +120,23 @@ static u64 uncounted_ns(struct task_struct *task, u64 ns)
  * What the scheduler knows. Read without its locks: each number by itself is
  * whole, and those of a thread that does not move belong together.
  */
-static void read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
-		      struct kvmhb_vcpu *evidence)
+static void evidence_read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
+			       struct kvmhb_vcpu *evidence)
 {
 	u64 queued = READ_ONCE(task->sched_info.last_queued);
 	u64 arrived = READ_ONCE(task->sched_info.last_arrival);
 	u64 exec = READ_ONCE(task->se.sum_exec_runtime);
 	u64 now = local_clock();
-	u64 picked = picked_ns(task, then, exec, arrived, now);
+	u64 picked = evidence_picked_ns(task, then, exec, arrived, now);
 	/* How long it ran since it last got a CPU. */
 	u64 stint = kvmhb_minus(exec, picked);
 
 	evidence->pid = task_pid_nr(task);
 	evidence->task = task_state_to_char(task);
 	/* Who is stopped counts as frozen too, for the cgroup. */
-	if (evidence->task != 'T' && evidence->task != 't' && is_frozen(task))
+	if (evidence->task != 'T' && evidence->task != 't' && evidence_is_frozen(task))
 		evidence->task = 'F';
-	if (is_ending(task))
+	if (evidence_is_ending(task))
 		evidence->task = 'X';
 	evidence->exec_ns = exec;
 	evidence->run_delay_ns = READ_ONCE(task->sched_info.run_delay);
@@ -148,7 +148,7 @@ static void read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
 	if (arrived + stint >= now)
 		return;
 	if (READ_ONCE(task->on_cpu))
-		evidence->exec_ns += uncounted_ns(task, now - arrived - stint);
+		evidence->exec_ns += evidence_uncounted_ns(task, now - arrived - stint);
 	else if (evidence->halted)
 		evidence->halted_ns += now - arrived - stint;
 }
@@ -157,7 +157,7 @@ static void read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
  * The thread that last ran a vCPU. RCU protects a vCPU's pid until 6.12; after that a lock
  * of its own does, which may not be taken in a hard interrupt, and RCU the task alone.
  */
-static struct task_struct *vcpu_task(struct kvm_vcpu *vcpu)
+static struct task_struct *evidence_vcpu_task(struct kvm_vcpu *vcpu)
 {
 	struct task_struct *task;
 
@@ -176,7 +176,7 @@ static struct task_struct *vcpu_task(struct kvm_vcpu *vcpu)
  * It waits for the guest to start it, and is nothing to the guest until then. What KVM
  * counts of a halt it does not count of this wait.
  */
-static bool is_unstarted(struct kvm_vcpu *vcpu)
+static bool evidence_is_unstarted(struct kvm_vcpu *vcpu)
 {
 #ifdef CONFIG_X86
 	unsigned int state = READ_ONCE(vcpu->arch.mp_state);
@@ -232,9 +232,9 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 		.halted_ns = READ_ONCE(vcpu->stat.generic.halt_wait_ns),
 	};
 	rcu_read_lock();
-	task = is_unstarted(vcpu) ? NULL : vcpu_task(vcpu);
+	task = evidence_is_unstarted(vcpu) ? NULL : evidence_vcpu_task(vcpu);
 	if (task)
-		read_task(task, then, evidence);
+		evidence_read_task(task, then, evidence);
 	rcu_read_unlock();
 	/* Its thread comes and goes; it is the vCPU that is held. */
 	if (evidence->stepped && !strchr("XZ-", evidence->task))

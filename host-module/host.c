@@ -54,7 +54,7 @@ static DEFINE_PER_CPU(call_single_data_t, questions);
 static DEFINE_PER_CPU(cpumask_t, to_ask);
 
 /* How long the round that is under way has taken, if that is worth counting. */
-static u64 round_deaf_ns(void)
+static u64 host_round_deaf_ns(void)
 {
 	u64 ns = ktime_get_ns() - round.asked_ns;
 
@@ -63,22 +63,22 @@ static u64 round_deaf_ns(void)
 	return ns >= BUSY_NS ? ns : 0;
 }
 
-static void heard(unsigned int cpu)
+static void host_heard(unsigned int cpu)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&round.lock, flags);
 	cpumask_clear_cpu(cpu, &round.unheard);
 	if (round.asking && cpumask_empty(&round.unheard)) {
-		WRITE_ONCE(round.deaf_ns, round.deaf_ns + round_deaf_ns());
+		WRITE_ONCE(round.deaf_ns, round.deaf_ns + host_round_deaf_ns());
 		WRITE_ONCE(round.asking, false);
 	}
 	raw_spin_unlock_irqrestore(&round.lock, flags);
 }
 
-static void hear(void *unused)
+static void host_hear(void *unused)
 {
-	heard(smp_processor_id());
+	host_heard(smp_processor_id());
 }
 
 /*
@@ -144,7 +144,7 @@ u64 kvmhb_host_resolution_ns(void)
 }
 
 /* Tasks are frozen after the first and thawed before the second of each pair. */
-static int pm_event(struct notifier_block *nb, unsigned long event, void *data)
+static int host_pm_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
@@ -160,7 +160,7 @@ static int pm_event(struct notifier_block *nb, unsigned long event, void *data)
 }
 
 static struct notifier_block pm_nb = {
-	.notifier_call = pm_event,
+	.notifier_call = host_pm_event,
 };
 
 /**
@@ -174,7 +174,7 @@ int kvmhb_host_init(void)
 
 	/* Not at compile time: pointers in a module's per-CPU data are not relocated. */
 	for_each_possible_cpu(cpu)
-		INIT_CSD(per_cpu_ptr(&questions, cpu), hear, NULL);
+		INIT_CSD(per_cpu_ptr(&questions, cpu), host_hear, NULL);
 	return register_pm_notifier(&pm_nb);
 }
 
@@ -234,7 +234,7 @@ void kvmhb_host_ask(void)
 	/* One that has gone offline meanwhile owes nobody an answer. */
 	for_each_cpu(cpu, asked)
 		if (smp_call_function_single_async(cpu, &per_cpu(questions, cpu)))
-			heard(cpu);
+			host_heard(cpu);
 	put_cpu();
 }
 
@@ -289,7 +289,7 @@ u64 kvmhb_host_deaf_ns(void)
 	raw_spin_lock_irqsave(&round.lock, flags);
 	ns = round.deaf_ns;
 	if (round.asking)
-		ns += round_deaf_ns();
+		ns += host_round_deaf_ns();
 	raw_spin_unlock_irqrestore(&round.lock, flags);
 	return ns;
 }

@@ -45,7 +45,8 @@ static int monitor_configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 tim
 
 	if (new.interval_ns != old.interval_ns)
 		retuning = mon->vm.pulse;
-	kvmhb_monitor_judge_by(mon, retuning ? kvmhb_timing_patient(&mon->timing, &new) : new, retuning);
+	kvmhb_monitor_judge_by(mon, retuning ? kvmhb_timing_patient(&mon->timing, &new) : new,
+			       retuning);
 	if (mon->vm.pulse) {
 		kvmhb_pulse_publish(mon->vm.pulse, &new);
 		schedule_work(&mon->tell);

@@ -27,7 +27,7 @@ static const u32 tails[] = {
 };
 
 /* The same for any x >= 0 (16 bits behind the point), between the entries a straight line. */
-static s64 tail(s64 x)
+static s64 suspicion_tail(s64 x)
 {
 	unsigned int step = ONE / 8;
 	u64 i = (u64)x / step;
@@ -72,7 +72,7 @@ u64 kvmhb_phi_milli(u64 silence_ns, u64 mean_ns, u64 sd_ns)
 	/* 1.5976 y + 0.070566 y^3 */
 	g = (y * (104700 + ((4625 * ((y * y) >> 16)) >> 16))) >> 16;
 	/* 1778870 / 4096: 1000 * log10(e) */
-	return (((max_t(s64, g, 0) * 1778870) >> 12) + tail(abs(g)) + ONE / 2) >> 16;
+	return (((max_t(s64, g, 0) * 1778870) >> 12) + suspicion_tail(abs(g)) + ONE / 2) >> 16;
 }
 
 /**

@@ -1,4 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * The rules, of which the first that applies to an armed guest counts. They have the same
+ * numbers here, in KUnit, and in Documentation/how-it-works.rst, which says why.
+ *
+ * 1. It beats, or is not yet silent enough to be late:	alive, degraded
+ * 2. A vCPU has shut down by a triple fault:			panicked
+ * 3. KVM cannot run it any more:				unresponsive (kvm-error)
+ * 4. All threads are ending or gone:				late at worst
+ * 5. No vCPU is where it could run:				paused
+ * 6. The host is in trouble:					late (host-degraded)
+ * 7. The timeout is not over on the run clock:		late, with who denied it
+ * 8. The timeout is over:					unresponsive
+ */
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/time64.h>
@@ -9,7 +22,7 @@
 #define LOOK_MIN_NS	(50 * NSEC_PER_USEC)
 
 /* How late a verdict may be at the most because no look was made sooner. */
-static u64 look_max_ns(const struct kvmhb_timing *timing)
+static u64 rule_look_max_ns(const struct kvmhb_timing *timing)
 {
 	return min(max_t(u64, timing->timeout_ns / 64, NSEC_PER_MSEC), timing->interval_ns);
 }
@@ -18,10 +31,10 @@ static u64 look_max_ns(const struct kvmhb_timing *timing)
  * All that changes while a guest is silent is noticed within an interval. What it still
  * lacks may be little; a guest that was just denied more is likely to be denied again.
  */
-static struct kvmhb_ruling look(const struct kvmhb_case *c, struct kvmhb_verdict verdict,
-				u64 in_ns)
+static struct kvmhb_ruling rule_look_in(const struct kvmhb_case *c, struct kvmhb_verdict verdict,
+					u64 in_ns)
 {
-	u64 min_ns = clamp(c->just_denied_ns * 3 / 2, LOOK_MIN_NS, look_max_ns(&c->timing));
+	u64 min_ns = clamp(c->just_denied_ns * 3 / 2, LOOK_MIN_NS, rule_look_max_ns(&c->timing));
 
 	return (struct kvmhb_ruling) {
 		.verdict = verdict,
@@ -30,12 +43,12 @@ static struct kvmhb_ruling look(const struct kvmhb_case *c, struct kvmhb_verdict
 }
 
 /* The host's CPUs answer within microseconds, as a rule. */
-static struct kvmhb_ruling await_answers(struct kvmhb_verdict verdict)
+static struct kvmhb_ruling rule_await_answers(struct kvmhb_verdict verdict)
 {
 	return (struct kvmhb_ruling) { verdict, NSEC_PER_MSEC };
 }
 
-static struct kvmhb_ruling final(enum kvmhb_state state, enum kvmhb_cause cause)
+static struct kvmhb_ruling rule_final(enum kvmhb_state state, enum kvmhb_cause cause)
 {
 	return (struct kvmhb_ruling) { { state, cause }, KVMHB_NO_DEADLINE };
 }
@@ -43,7 +56,7 @@ static struct kvmhb_ruling final(enum kvmhb_state state, enum kvmhb_cause cause)
 /* An outage goes on being looked at, as long as it lasts, and ever less often. */
 #define RARE_NS		(60 * NSEC_PER_SEC)
 
-static struct kvmhb_ruling unresponsive(const struct kvmhb_case *c, enum kvmhb_cause cause)
+static struct kvmhb_ruling rule_unresponsive(const struct kvmhb_case *c, enum kvmhb_cause cause)
 {
 	u64 timeout_ns = c->timing.timeout_ns;
 
@@ -54,7 +67,7 @@ static struct kvmhb_ruling unresponsive(const struct kvmhb_case *c, enum kvmhb_c
 	};
 }
 
-static struct kvmhb_verdict late(enum kvmhb_cause cause)
+static struct kvmhb_verdict say_late(enum kvmhb_cause cause)
 {
 	return (struct kvmhb_verdict) { KVMHB_LATE, cause };
 }
@@ -88,7 +101,7 @@ u64 kvmhb_lateness_max_ns(const struct kvmhb_timing *timing)
 }
 
 /* Of a guest that beats. The lowest stale layer names the fault. */
-static struct kvmhb_verdict living(const struct kvmhb_case *c)
+static struct kvmhb_verdict say_living(const struct kvmhb_case *c)
 {
 	struct kvmhb_verdict degraded = { KVMHB_DEGRADED, KVMHB_CAUSE_NONE };
 
@@ -104,24 +117,24 @@ static struct kvmhb_verdict living(const struct kvmhb_case *c)
 }
 
 /* How long the guest has been silent while nobody paused it. */
-static u64 unpaused_ns(const struct kvmhb_case *c)
+static u64 case_unpaused_ns(const struct kvmhb_case *c)
 {
 	return c->run_ns + c->denied_ns;
 }
 
 /* The silence is not the guest's fault. That is worth a word if the guest was kept for long. */
-static struct kvmhb_verdict excused(const struct kvmhb_case *c, enum kvmhb_cause cause)
+static struct kvmhb_verdict say_excused(const struct kvmhb_case *c, enum kvmhb_cause cause)
 {
 	u64 timeout_ns = c->timing.timeout_ns;
 
-	if (cause != KVMHB_CAUSE_NONE && unpaused_ns(c) >= timeout_ns &&
+	if (cause != KVMHB_CAUSE_NONE && case_unpaused_ns(c) >= timeout_ns &&
 	    c->denied_ns >= timeout_ns / 2)
-		return late(cause);
+		return say_late(cause);
 	return c->so_far;
 }
 
 /* Why a silent guest had less opportunity than time. */
-static enum kvmhb_cause denial(const struct kvmhb_case *c)
+static enum kvmhb_cause why_denied(const struct kvmhb_case *c)
 {
 	bool waited = 2 * c->waited_ns > c->denied_ns;
 
@@ -138,41 +151,50 @@ static enum kvmhb_cause denial(const struct kvmhb_case *c)
 }
 
 /* No vCPU is where it could run the guest. */
-static struct kvmhb_ruling held(const struct kvmhb_case *c)
+static struct kvmhb_ruling rule_held(const struct kvmhb_case *c)
 {
 	static const struct kvmhb_verdict paused = { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED };
 	u64 spare_ns = kvmhb_minus(c->timing.timeout_ns, kvmhb_late_ns(&c->timing));
 
 	if (c->so_far.state == KVMHB_UNRESPONSIVE && c->so_far.cause != KVMHB_CAUSE_UNKNOWN)
-		return unresponsive(c, c->so_far.cause);
+		return rule_unresponsive(c, c->so_far.cause);
 	if (c->so_far.state == KVMHB_UNRESPONSIVE)
-		return look(c, c->so_far, U64_MAX);
+		return rule_look_in(c, c->so_far, U64_MAX);
 	/* A guest that talks to its VMM looks like that for a moment. */
 	if (c->vcpus[KVMHB_LEAVING])
-		return look(c, c->so_far, spare_ns / 2);
+		return rule_look_in(c, c->so_far, spare_ns / 2);
 	if (c->vcpus[KVMHB_IN_VMM] + c->vcpus[KVMHB_ABSENT] == c->nr_vcpus)
-		return look(c, excused(c, KVMHB_CAUSE_VMM_STUCK),
-			    kvmhb_minus(c->timing.timeout_ns, unpaused_ns(c)) ?: spare_ns);
-	return look(c, paused, U64_MAX);
+		return rule_look_in(c, say_excused(c, KVMHB_CAUSE_VMM_STUCK),
+			    kvmhb_minus(c->timing.timeout_ns, case_unpaused_ns(c)) ?: spare_ns);
+	return rule_look_in(c, paused, U64_MAX);
+}
+
+static struct kvmhb_ruling rule_host_in_trouble(const struct kvmhb_case *c)
+{
+	u64 lateness_max_ns = kvmhb_lateness_max_ns(&c->timing);
+
+	if (case_unpaused_ns(c) < c->timing.timeout_ns)
+		return rule_look_in(c, c->so_far, lateness_max_ns);
+	return rule_look_in(c, say_late(KVMHB_CAUSE_HOST_DEGRADED), lateness_max_ns);
 }
 
 /* It has not had its opportunity yet. */
-static struct kvmhb_ruling too_early(const struct kvmhb_case *c)
+static struct kvmhb_ruling rule_too_early(const struct kvmhb_case *c)
 {
 	u64 late_ns = kvmhb_late_ns(&c->timing);
-	struct kvmhb_verdict verdict = excused(c, denial(c));
+	struct kvmhb_verdict verdict = say_excused(c, why_denied(c));
 
 	if (verdict.state == KVMHB_UNRESPONSIVE)
-		verdict = late(KVMHB_CAUSE_NONE);	/* the timeout was raised */
+		verdict = say_late(KVMHB_CAUSE_NONE);	/* the timeout was raised */
 	if (c->run_ns < late_ns)
-		return look(c, verdict, late_ns - c->run_ns);
+		return rule_look_in(c, verdict, late_ns - c->run_ns);
 	if (verdict.state != KVMHB_LATE)
-		verdict = late(KVMHB_CAUSE_NONE);
-	return look(c, verdict, kvmhb_minus(c->timing.timeout_ns, c->run_ns));
+		verdict = say_late(KVMHB_CAUSE_NONE);
+	return rule_look_in(c, verdict, kvmhb_minus(c->timing.timeout_ns, c->run_ns));
 }
 
 /* Why a guest is silent that could have beaten; KVMHB_CAUSE_UNKNOWN if that is not clear. */
-static enum kvmhb_cause guilt(const struct kvmhb_case *c)
+static enum kvmhb_cause why_silent(const struct kvmhb_case *c)
 {
 	if (c->vcpus[KVMHB_LIVING])
 		return KVMHB_CAUSE_BEAT_LOST;
@@ -186,61 +208,62 @@ static enum kvmhb_cause guilt(const struct kvmhb_case *c)
 }
 
 /* It was accused before. What it is accused of follows what it does since the last look. */
-static struct kvmhb_ruling accused(const struct kvmhb_case *c, u64 pulse_ns)
+static struct kvmhb_ruling rule_accused(const struct kvmhb_case *c, u64 pulse_ns)
 {
-	enum kvmhb_cause cause = guilt(c);
+	enum kvmhb_cause cause = why_silent(c);
 
 	if (cause == KVMHB_CAUSE_UNKNOWN || c->host_late || c->host_asked ||
 	    c->window_ns < pulse_ns)
 		cause = c->so_far.cause;
-	return unresponsive(c, cause);
+	return rule_unresponsive(c, cause);
 }
 
 /* It had its opportunity. */
-static struct kvmhb_ruling overdue(const struct kvmhb_case *c)
+static struct kvmhb_ruling rule_overdue(const struct kvmhb_case *c)
 {
 	u64 timeout_ns = c->timing.timeout_ns;
 	/* Within so long, each CPU that lives has moved its slot. */
 	u64 pulse_ns = c->timing.interval_ns + c->timing.interval_ns / 2;
 	bool known = c->nr_vcpus;
-	enum kvmhb_cause cause = guilt(c);
+	enum kvmhb_cause cause = why_silent(c);
 
 	/* What is silent is late first, however long the silence. */
 	if (c->so_far.state != KVMHB_LATE && c->so_far.state != KVMHB_UNRESPONSIVE)
-		return look(c, late(KVMHB_CAUSE_NONE), 0);
+		return rule_look_in(c, say_late(KVMHB_CAUSE_NONE), 0);
 	if (c->pulsing)
-		return look(c, late(KVMHB_CAUSE_BEAT_LOST), U64_MAX);
+		return rule_look_in(c, say_late(KVMHB_CAUSE_BEAT_LOST), U64_MAX);
 
 	if (c->so_far.state == KVMHB_UNRESPONSIVE) {
 		if (c->so_far.cause != KVMHB_CAUSE_UNKNOWN || !known)
-			return accused(c, pulse_ns);
+			return rule_accused(c, pulse_ns);
 		if (c->run_ns < timeout_ns + timeout_ns / 2)
-			return look(c, c->so_far, timeout_ns / 2);
-		return unresponsive(c, cause == KVMHB_CAUSE_UNKNOWN ? KVMHB_CAUSE_HUNG : cause);
+			return rule_look_in(c, c->so_far, timeout_ns / 2);
+		return rule_unresponsive(c, cause == KVMHB_CAUSE_UNKNOWN ?
+					 KVMHB_CAUSE_HUNG : cause);
 	}
 
 	if (c->host_asked)
-		return await_answers(c->so_far);
+		return rule_await_answers(c->so_far);
 	if (cause == KVMHB_CAUSE_BEAT_LOST && c->window_ns < pulse_ns)
-		return look(c, c->so_far, pulse_ns - c->window_ns);
+		return rule_look_in(c, c->so_far, pulse_ns - c->window_ns);
 	if (cause == KVMHB_CAUSE_UNKNOWN && known)
-		return look(c, (struct kvmhb_verdict) { KVMHB_UNRESPONSIVE, cause },
+		return rule_look_in(c, (struct kvmhb_verdict) { KVMHB_UNRESPONSIVE, cause },
 			    timeout_ns / 2);
-	return unresponsive(c, cause);
+	return rule_unresponsive(c, cause);
 }
 
 /* A guest that beats; what of it does not may be held up by a host CPU that is dead. */
-static struct kvmhb_ruling beating(const struct kvmhb_case *c)
+static struct kvmhb_ruling rule_beating(const struct kvmhb_case *c)
 {
-	struct kvmhb_verdict verdict = living(c);
+	struct kvmhb_verdict verdict = say_living(c);
 	u64 late_ns = kvmhb_late_ns(&c->timing);
 
 	if (c->host_asked && verdict.state == KVMHB_DEGRADED && c->so_far.state != KVMHB_DEGRADED)
-		return await_answers((struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE });
+		return rule_await_answers((struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE });
 	return (struct kvmhb_ruling) {
 		.verdict = verdict,
 		.look_in_ns = max(min(kvmhb_minus(late_ns, c->silence_ns), c->stale_in_ns),
-				  look_max_ns(&c->timing)),
+				  rule_look_max_ns(&c->timing)),
 	};
 }
 
@@ -261,23 +284,23 @@ bool kvmhb_must_ask(const struct kvmhb_case *c)
 }
 
 /* No thread is left to run it: the VMM is about to end. There is nobody to accuse. */
-static struct kvmhb_ruling abandoned(const struct kvmhb_case *c)
+static struct kvmhb_ruling rule_abandoned(const struct kvmhb_case *c)
 {
 	if (c->so_far.state == KVMHB_UNRESPONSIVE)
-		return unresponsive(c, c->so_far.cause);
+		return rule_unresponsive(c, c->so_far.cause);
 	if (c->silence_ns < c->timing.timeout_ns || c->so_far.state == KVMHB_LATE)
-		return look(c, c->so_far, U64_MAX);
-	return look(c, late(KVMHB_CAUSE_NONE), U64_MAX);
+		return rule_look_in(c, c->so_far, U64_MAX);
+	return rule_look_in(c, say_late(KVMHB_CAUSE_NONE), U64_MAX);
 }
 
 /* It cannot run any more, and needs no opportunity to be judged. */
-static struct kvmhb_ruling broken(const struct kvmhb_case *c)
+static struct kvmhb_ruling rule_broken(const struct kvmhb_case *c)
 {
 	if (c->silence_ns < c->timing.timeout_ns || (c->so_far.state != KVMHB_LATE &&
 						     c->so_far.state != KVMHB_UNRESPONSIVE))
-		return look(c, late(KVMHB_CAUSE_NONE),
+		return rule_look_in(c, say_late(KVMHB_CAUSE_NONE),
 			    kvmhb_minus(c->timing.timeout_ns, c->silence_ns));
-	return final(KVMHB_UNRESPONSIVE, KVMHB_CAUSE_KVM_ERROR);
+	return rule_final(KVMHB_UNRESPONSIVE, KVMHB_CAUSE_KVM_ERROR);
 }
 
 /**
@@ -295,21 +318,18 @@ struct kvmhb_ruling kvmhb_rule(const struct kvmhb_case *c)
 	u64 late_ns = kvmhb_late_ns(&c->timing);
 
 	if (c->beaten || (c->silence_ns < late_ns && c->so_far.state != KVMHB_PAUSED))
-		return beating(c);
-
+		return rule_beating(c);						/* 1 */
 	if (c->vcpus[KVMHB_SHUT_DOWN])
-		return final(KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT);
+		return rule_final(KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT);	/* 2 */
 	if (c->dead || c->vcpus[KVMHB_FAILED])
-		return broken(c);
+		return rule_broken(c);						/* 3 */
 	if (c->nr_vcpus && c->vcpus[KVMHB_ABSENT] == c->nr_vcpus)
-		return abandoned(c);
+		return rule_abandoned(c);					/* 4 */
 	if (kvmhb_all_out(c))
-		return held(c);
+		return rule_held(c);						/* 5 */
 	if (c->host_late && c->so_far.state != KVMHB_UNRESPONSIVE)
-		return look(c, unpaused_ns(c) < c->timing.timeout_ns ?
-				c->so_far : late(KVMHB_CAUSE_HOST_DEGRADED),
-			    kvmhb_lateness_max_ns(&c->timing));
+		return rule_host_in_trouble(c);					/* 6 */
 	if (c->run_ns < c->timing.timeout_ns)
-		return too_early(c);
-	return overdue(c);
+		return rule_too_early(c);					/* 7 */
+	return rule_overdue(c);							/* 8 */
 }

@@ -817,7 +817,7 @@ static void run_clock_stints(struct kunit *test)
 			if (prios[p] >= MAX_RT_PRIO)
 				task->se.prev_sum_exec_runtime = rows[i].picked_ms * MS;
 			clock_ns = (i + 1) * SEC;
-			read_task(task, &then, &now);
+			evidence_read_task(task, &then, &now);
 			clock_ns = 0;
 			KUNIT_EXPECT_EQ_MSG(test, kvmhb_denied_ns(&then, &now, SEC),
 					    rows[i].denied_ms * MS, "prio %d: %s", prios[p],
@@ -838,24 +838,24 @@ static void evidence_of_ending(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, task->signal);
 	task->pid = 7;
 
-	read_task(task, NULL, &seen);
+	evidence_read_task(task, NULL, &seen);
 	KUNIT_EXPECT_EQ(test, seen.task, 'R');
 	sigaddset(&task->pending.signal, SIGUSR1);
 	set_tsk_thread_flag(task, TIF_SIGPENDING);
-	read_task(task, NULL, &seen);
+	evidence_read_task(task, NULL, &seen);
 	KUNIT_EXPECT_EQ(test, seen.task, 'R');
 
 	sigaddset(&task->pending.signal, SIGKILL);
-	read_task(task, NULL, &seen);
+	evidence_read_task(task, NULL, &seen);
 	KUNIT_EXPECT_EQ(test, seen.task, 'X');
 	KUNIT_EXPECT_EQ(test, kvmhb_doing(&seen, &seen, &seen, SEC), KVMHB_ABSENT);
 	sigdelset(&task->pending.signal, SIGKILL);
 	task->signal->flags = SIGNAL_GROUP_EXIT;
-	read_task(task, NULL, &seen);
+	evidence_read_task(task, NULL, &seen);
 	KUNIT_EXPECT_EQ(test, seen.task, 'X');
 	task->signal->flags = 0;
 	task->flags = PF_EXITING;
-	read_task(task, NULL, &seen);
+	evidence_read_task(task, NULL, &seen);
 	KUNIT_EXPECT_EQ(test, seen.task, 'X');
 }
 
@@ -1190,7 +1190,7 @@ static void rules_of_a_guest_that_beats(struct kunit *test)
 		{ "the interval was raised", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 5000, 0,
 		  {}, { KVMHB_ALIVE }, 200 },
 
-		/* Row 10. The lowest stale layer names the fault. */
+		/* Rule 1. The lowest stale layer names the fault. */
 		{ "CPU", { KVMHB_ALIVE }, 0, 0, { .partial = true },
 		  { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL }, 5200 },
 		{ "scheduler", { KVMHB_ALIVE }, 0, 0, { .softlockup = true },
@@ -1234,14 +1234,14 @@ static void rules_of_silence(struct kunit *test)
 		{ "nor when paused", { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED }, 90000, 0,
 		  { .vcpus[KVMHB_SPINNING] = 1 }, { KVMHB_LATE }, 100 },
 
-		/* Row 11. */
+		/* Rule 8d. */
 		{ "halted", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_HALTING] = 2 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, RARELY },
 		{ "the one there is has halted", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_HALTING] = 1, .vcpus[KVMHB_ABSENT] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, RARELY },
 
-		/* Row 12, for which a CPU that lives must have had its time. */
+		/* Rule 8b, for which a CPU that lives must have had its time. */
 		{ "interrupts", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_LIVING] = 1, .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, RARELY },
@@ -1257,7 +1257,7 @@ static void rules_of_silence(struct kunit *test)
 		{ "it moves, and is not yet late", { KVMHB_ALIVE }, 90000, 0, { .pulsing = true },
 		  { KVMHB_LATE }, 100 },
 
-		/* Row 13. */
+		/* Rule 8c. */
 		{ "hung", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "hung among halted ones", { KVMHB_LATE }, 6400, 0,
@@ -1267,7 +1267,7 @@ static void rules_of_silence(struct kunit *test)
 		  80000, { .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 
-		/* Row 14. */
+		/* Rule 8e. */
 		{ "nothing is known", { KVMHB_LATE }, 6400, 0, {},
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, RARELY },
 		{ "nobody is left", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_ABSENT] = 2 },
@@ -1296,7 +1296,7 @@ static void rules_of_silence(struct kunit *test)
 		  { .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 
-		/* Row 3. */
+		/* Rule 2. */
 		{ "triple fault", { KVMHB_ALIVE }, 5200, 5200,
 		  { .vcpus[KVMHB_SHUT_DOWN] = 1, .vcpus[KVMHB_HALTING] = 3 },
 		  { KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT }, NEVER },
@@ -1304,7 +1304,7 @@ static void rules_of_silence(struct kunit *test)
 		  { .vcpus[KVMHB_SHUT_DOWN] = 1, .dead = true, .host_late = true },
 		  { KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT }, NEVER },
 
-		/* Row 4: no opportunity will come. */
+		/* Rule 3: no opportunity will come. */
 		{ "KVM has failed", { KVMHB_ALIVE }, 5200, 5200, { .vcpus[KVMHB_FAILED] = 1 },
 		  { KVMHB_LATE }, 1200 },
 		{ "and late is first here too", { KVMHB_ALIVE }, 90000, 90000, { .dead = true },
@@ -1330,7 +1330,7 @@ static void rules_of_silence(struct kunit *test)
 static void rules_of_excuses(struct kunit *test)
 {
 	static const struct rule_row rows[] = {
-		/* Row 5. */
+		/* Rule 6. */
 		{ "the host is late", { KVMHB_LATE }, 6400, 0,
 		  { .host_late = true, .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_LATE, KVMHB_CAUSE_HOST_DEGRADED }, 640 },
@@ -1349,7 +1349,7 @@ static void rules_of_excuses(struct kunit *test)
 		  { .host_late = true, .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 
-		/* Row 7. A word only if half a timeout was denied, and a whole one is over. */
+		/* Rule 7. A word only if half a timeout was denied, and a whole one is over. */
 		{ "the VMM waits for a CPU", { KVMHB_ALIVE }, 6400, 3200,
 		  { .vcpus[KVMHB_QUEUED] = 1, .vcpus[KVMHB_IN_VMM] = 1 },
 		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 2000 },
@@ -1372,7 +1372,7 @@ static void rules_of_excuses(struct kunit *test)
 		  { .vcpus[KVMHB_AWAY] = 1, .vcpus[KVMHB_HALTING] = 3 },
 		  { KVMHB_LATE, KVMHB_CAUSE_VMM_STUCK }, 2000 },
 
-		/* Row 8. */
+		/* Rule 7: starved. */
 		{ "starved", { KVMHB_ALIVE }, 6400, 6000,
 		  { .waited_ns = 6000 * MS, .vcpus[KVMHB_UNCLEAR] = 1 },
 		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 4000 },
@@ -1395,7 +1395,7 @@ static void rules_of_excuses(struct kunit *test)
 		  { .waited_ns = 8000 * MS, .vcpus[KVMHB_UNCLEAR] = 1 },
 		  { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 4000 },
 
-		/* Row 9. */
+		/* Rule 7: the host. */
 		{ "blocked", { KVMHB_ALIVE }, 6400, 6400, { .vcpus[KVMHB_BLOCKED] = 1 },
 		  { KVMHB_LATE, KVMHB_CAUSE_HOST_BLOCKED }, 4000 },
 		{ "blocked, starved too", { KVMHB_ALIVE }, 6400, 6400,
@@ -1409,7 +1409,7 @@ static void rules_of_excuses(struct kunit *test)
 	expect_rulings(test, rows, ARRAY_SIZE(rows));
 }
 
-/* Row 6. */
+/* Rule 5. */
 static void rules_of_pauses(struct kunit *test)
 {
 	static const struct rule_row rows[] = {
@@ -1699,7 +1699,7 @@ static void watch_slots(struct kunit *test)
 	round.asking = true;
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_TRUE(test, watch->deaf);
-	heard(1);
+	host_heard(1);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
@@ -1892,10 +1892,10 @@ static void watch_run_clock(struct kunit *test)
 
 	/* Asleep for an hour, or for none: nobody knows. */
 	run_ns = watch->run_ns;
-	pm_event(NULL, PM_SUSPEND_PREPARE, NULL);
+	host_pm_event(NULL, PM_SUSPEND_PREPARE, NULL);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_EQ(test, watch->run_ns, run_ns);
-	pm_event(NULL, PM_POST_SUSPEND, NULL);
+	host_pm_event(NULL, PM_POST_SUSPEND, NULL);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_EQ(test, watch->run_ns, run_ns);
 	look_after(w, HOUR, 0);
@@ -1920,7 +1920,7 @@ static void watch_run_clock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, watch->host_late);
 	KUNIT_EXPECT_TRUE(test, watch->deaf);
 	KUNIT_EXPECT_EQ(test, watch->deaf_cpu, 1);
-	heard(1);
+	host_heard(1);
 	KUNIT_EXPECT_FALSE(test, round.asking);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_FALSE(test, watch->host_late);
