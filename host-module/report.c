@@ -40,54 +40,44 @@ static const char *report_seconds(char *buf, u64 ns)
 /* The line is ABI (Documentation/tracing.rst): programs match it. */
 static void report_log(struct device *dev, const struct kvmhb_transition *t)
 {
-	const char *state = kvmhb_state_word(t->new.state);
-	const char *cause = kvmhb_cause_word(t->new.cause);
-	bool unexplained = t->new.cause == KVMHB_CAUSE_NONE;
-	char cpus[KVMHB_CPU_LIST_LEN];
-	char buf[SECONDS_LEN];
+	bool explained = t->new.cause != KVMHB_CAUSE_NONE && t->new.state != KVMHB_PAUSED;
+	char cpus[KVMHB_CPU_LIST_LEN], seconds[SECONDS_LEN];
+	const char *level = KERN_INFO, *what = "", *value = "", *unit = "";
 
 	switch (t->new.state) {
 	case KVMHB_UNRESPONSIVE:
 	case KVMHB_PANICKED:
-		if (t->last_beat_ns)
-			dev_warn(dev, "guest is %s, last heartbeat %s s ago (%s)\n",
-				 state, report_seconds(buf, t->last_beat_ns), cause);
-		else	/* panicked before the driver was armed */
-			dev_warn(dev, "guest is %s (%s)\n", state, cause);
+	case KVMHB_LATE:
+	case KVMHB_PAUSED:
+		level = kvmhb_state_is_outage(t->new.state) ? KERN_WARNING : KERN_NOTICE;
+		if (!t->last_beat_ns)	/* panicked before the driver was armed */
+			break;
+		what = ", last heartbeat ";
+		value = report_seconds(seconds, t->last_beat_ns);
+		unit = " s ago";
 		break;
 	case KVMHB_DEGRADED:
-		kvmhb_cpu_list(cpus, t->stale);
+		level = KERN_WARNING;
 		if (bitmap_empty(t->stale, KVMHB_PULSE_MAX_SLOTS))
-			dev_warn(dev, "guest is %s (%s)\n", state, cause);
-		else
-			dev_warn(dev, "guest is %s, stale CPUs %s (%s)\n", state, cpus, cause);
-		break;
-	case KVMHB_LATE:
-		if (unexplained)
-			dev_notice(dev, "guest is %s, last heartbeat %s s ago\n",
-				   state, report_seconds(buf, t->last_beat_ns));
-		else
-			dev_notice(dev, "guest is %s, last heartbeat %s s ago (%s)\n",
-				   state, report_seconds(buf, t->last_beat_ns), cause);
-		break;
-	case KVMHB_PAUSED:
-		dev_notice(dev, "guest is %s, last heartbeat %s s ago\n",
-			   state, report_seconds(buf, t->last_beat_ns));
+			break;
+		kvmhb_cpu_list(cpus, t->stale);
+		what = ", stale CPUs ";
+		value = cpus;
 		break;
 	case KVMHB_ALIVE:
-		if (t->old == KVMHB_LATE || t->old == KVMHB_UNRESPONSIVE || t->old == KVMHB_PAUSED)
-			dev_notice(dev, "guest is %s, gone %s s\n",
-				   state, report_seconds(buf, t->gone_ns));
-		else
-			dev_info(dev, "guest is %s\n", state);
+		if (t->old != KVMHB_LATE && t->old != KVMHB_UNRESPONSIVE && t->old != KVMHB_PAUSED)
+			break;
+		level = KERN_NOTICE;
+		what = ", gone ";
+		value = report_seconds(seconds, t->gone_ns);
+		unit = " s";
 		break;
 	default:
-		if (unexplained)
-			dev_info(dev, "guest is %s\n", state);
-		else
-			dev_info(dev, "guest is %s (%s)\n", state, cause);
 		break;
 	}
+	dev_printk(level, dev, "guest is %s%s%s%s%s%s%s\n", kvmhb_state_word(t->new.state),
+		   what, value, unit, explained ? " (" : "",
+		   explained ? kvmhb_cause_word(t->new.cause) : "", explained ? ")" : "");
 }
 
 /*
@@ -309,8 +299,7 @@ void kvmhb_reporter_init(struct kvmhb_reporter *reporter, struct device *dev)
 void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition)
 {
 	struct device *dev = reporter->dev;
-	bool outage = transition->new.state == KVMHB_UNRESPONSIVE ||
-		      transition->new.state == KVMHB_PANICKED ||
+	bool outage = kvmhb_state_is_outage(transition->new.state) ||
 		      transition->old == KVMHB_UNRESPONSIVE;
 
 	report_trace(dev, transition);

@@ -115,4 +115,15 @@ static inline bool kvmhb_state_is_armed(enum kvmhb_state state)
 			     BIT(KVMHB_UNRESPONSIVE) | BIT(KVMHB_PAUSED));
 }
 
+/**
+ * kvmhb_state_is_outage - whether a state says that the guest is dead
+ * @state: the state
+ *
+ * Return: true if it is, or says so itself. Context: any.
+ */
+static inline bool kvmhb_state_is_outage(enum kvmhb_state state)
+{
+	return state == KVMHB_UNRESPONSIVE || state == KVMHB_PANICKED;
+}
+
 #endif /* KVMHB_WORDS_H */
