@@ -14,13 +14,6 @@ static void monitor_wake(struct kvmhb_tally *tally)
 	kvmhb_turn_now(&container_of(tally, struct kvmhb_monitor, tally)->turn);
 }
 
-static void monitor_tell(struct work_struct *work)
-{
-	struct kvmhb_monitor *mon = container_of(work, struct kvmhb_monitor, tell);
-
-	mon->config_changed(mon);
-}
-
 /*
  * A guest that has shut a CPU down by a triple fault does not say goodbye; the VMM
  * resets it, or ends.
@@ -92,7 +85,7 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm)
  * kvmhb_monitor_detach - the VM has closed the device
  * @mon: the monitor, attached; no beat and no word may arrive any more
  *
- * When it returns, nobody will look or call back. Context: process; takes @mon->lock.
+ * When it returns, nobody will look. Context: process; takes @mon->lock.
  */
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 {
@@ -108,7 +101,6 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 
 	/* Detached, kvmhb_monitor_look() sets no turn any more: what is queued is the last. */
 	kvmhb_turn_flush(&mon->turn);
-	cancel_work_sync(&mon->tell);
 	kvmhb_report_flush(&mon->reporter);
 }
 
@@ -134,7 +126,6 @@ void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 	mon->tally.wake = monitor_wake;
 	mon->tally.interval_ns = config->timing.interval_ns;
 	kvmhb_turn_init(&mon->turn, &mon->tally, &mon->lock, kvmhb_monitor_take_turn);
-	INIT_WORK(&mon->tell, monitor_tell);
 	kvmhb_reporter_init(&mon->reporter, dev);
 	kvmhb_monitor_say_if_too_fine(mon);
 }

@@ -49,6 +49,13 @@ void kvmhb_monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timin
 	kvmhb_tally_retune(&mon->tally, timing.interval_ns, retuning);
 }
 
+/* The guest has said, with a beat or its arming, that it beats by what is configured. */
+static void monitor_end_retuning(struct kvmhb_monitor *mon)
+{
+	if (mon->retuning && kvmhb_tally_has_acked(&mon->tally))
+		kvmhb_monitor_judge_by(mon, mon->config.timing, false);
+}
+
 /* The one place where state and cause change; @last_ns is the beat judged by. */
 static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64 last_ns)
 {
@@ -186,8 +193,7 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 
 	lockdep_assert_held(&mon->lock);
 
-	if (mon->retuning && kvmhb_tally_has_acked(&mon->tally))
-		kvmhb_monitor_judge_by(mon, mon->config.timing, false);
+	monitor_end_retuning(mon);
 	mon->judging = kvmhb_timing_resolved(&mon->timing, kvmhb_host_resolution_ns());
 	if (kvmhb_state_is_armed(mon->verdict.state))
 		look_in_ns = monitor_look_at_armed(mon);
@@ -211,6 +217,7 @@ static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 	atomic64_add(kvmhb_monitor_missing(mon), &mon->tally.missed);
 	if (word == KVM_HEARTBEAT_ARM) {
 		kvmhb_tally_arm(&mon->tally);
+		monitor_end_retuning(mon);
 		kvmhb_watch_restart(&mon->watch, mon->vm.kvm, mon->vm.pulse);
 		due_ns = mon->watch.seen_ns + kvmhb_late_ns(&mon->judging);
 	}

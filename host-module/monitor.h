@@ -8,7 +8,6 @@
 
 #include <linux/mutex.h>
 #include <linux/types.h>
-#include <linux/workqueue.h>
 
 #include "outage.h"
 #include "patrol.h"
@@ -48,11 +47,10 @@ struct kvmhb_vm {
 /**
  * struct kvmhb_monitor - the monitor of one guest
  * @dev: the mdev, by whose UUID all reports are known; never changes
- * @config_changed: what the guest reads has changed; never changes. Called in process
- *	context without a lock, by @tell
+ * @config_changed: what the guest reads has changed; never changes. The way back to the
+ *	device: called in process context, never with @lock held, and as often as it happens
  * @tally: what beats leave behind; without a lock, by rules of its own
  * @turn: when to look; by rules of its own
- * @tell: calls @config_changed; queued by anybody
  *
  * @lock: serialises whatever changes the state or the configuration, and with it the order
  *	of reports; protects all below
@@ -76,7 +74,6 @@ struct kvmhb_monitor {
 	void (*config_changed)(struct kvmhb_monitor *mon);
 	struct kvmhb_tally tally;
 	struct kvmhb_turn turn;
-	struct work_struct tell;
 
 	struct mutex lock;	/* of all below */
 	struct kvmhb_reporter reporter;
@@ -134,8 +131,8 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm);
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon);
 void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word);
-int kvmhb_monitor_set_interval(struct kvmhb_monitor *mon, u64 interval_ns);
-int kvmhb_monitor_set_timeout(struct kvmhb_monitor *mon, u64 timeout_ns);
+int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
+			    const u64 *timeout_ns);
 void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings);
 void kvmhb_monitor_stale(struct kvmhb_monitor *mon, unsigned long *cpus);
 int kvmhb_monitor_show_judgement(struct kvmhb_monitor *mon, char *buf,

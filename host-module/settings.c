@@ -26,6 +26,7 @@ void kvmhb_monitor_say_if_too_fine(struct kvmhb_monitor *mon)
 			   mon->config.timing.timeout_ns, resolution_ns);
 }
 
+/* Returns 1 if what the guest reads has changed, 0 if not, or an error. */
 static int monitor_configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 timeout_set_ns)
 {
 	struct kvmhb_timing old = mon->config.timing;
@@ -47,51 +48,37 @@ static int monitor_configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 tim
 		retuning = mon->vm.pulse;
 	kvmhb_monitor_judge_by(mon, retuning ? kvmhb_timing_patient(&mon->timing, &new) : new,
 			       retuning);
-	if (mon->vm.pulse) {
+	if (mon->vm.pulse)
 		kvmhb_pulse_publish(mon->vm.pulse, &new);
-		schedule_work(&mon->tell);
-	}
 	trace_config(mon->dev, &new, !timeout_set_ns);
 	kvmhb_monitor_say_if_too_fine(mon);
 	kvmhb_monitor_look(mon);
+	return !!mon->vm.pulse;
+}
+
+/**
+ * kvmhb_monitor_configure - change how the guest has to beat
+ * @mon: the monitor
+ * @interval_ns: time between two beats, ns, or NULL to leave it
+ * @timeout_ns: silence that makes the guest unresponsive, ns, 0 to follow the interval, or
+ *	NULL to leave it
+ *
+ * Return: as kvmhb_timing_make(); nothing changes on error. Context: process; takes
+ * @mon->lock, and lets the device know without it.
+ */
+int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
+			    const u64 *timeout_ns)
+{
+	int ret;
+
+	mutex_lock(&mon->lock);
+	ret = monitor_configure(mon, interval_ns ? *interval_ns : mon->config.timing.interval_ns,
+				timeout_ns ? *timeout_ns : mon->config.timeout_set_ns);
+	mutex_unlock(&mon->lock);
+	if (ret <= 0)
+		return ret;
+	mon->config_changed(mon);
 	return 0;
-}
-
-/**
- * kvmhb_monitor_set_interval - change how often the guest has to beat
- * @mon: the monitor
- * @interval_ns: time between two beats, ns
- *
- * Return: as kvmhb_timing_make(); nothing changes on error. Context: process;
- * takes @mon->lock.
- */
-int kvmhb_monitor_set_interval(struct kvmhb_monitor *mon, u64 interval_ns)
-{
-	int ret;
-
-	mutex_lock(&mon->lock);
-	ret = monitor_configure(mon, interval_ns, mon->config.timeout_set_ns);
-	mutex_unlock(&mon->lock);
-	return ret;
-}
-
-/**
- * kvmhb_monitor_set_timeout - change how much silence is too much
- * @mon: the monitor
- * @timeout_ns: silence that makes the guest unresponsive, ns, or 0 to follow
- *	the interval
- *
- * Return: as kvmhb_timing_make(); nothing changes on error. Context: process;
- * takes @mon->lock.
- */
-int kvmhb_monitor_set_timeout(struct kvmhb_monitor *mon, u64 timeout_ns)
-{
-	int ret;
-
-	mutex_lock(&mon->lock);
-	ret = monitor_configure(mon, mon->config.timing.interval_ns, timeout_ns);
-	mutex_unlock(&mon->lock);
-	return ret;
 }
 
 /**

@@ -17,19 +17,6 @@ static struct kvmhb_readings sysfs_read(struct device *dev)
 	return readings;
 }
 
-static ssize_t sysfs_set(struct device *dev, const char *buf, size_t count,
-			 int (*set)(struct kvmhb_monitor *mon, u64 value))
-{
-	u64 value;
-	int ret;
-
-	ret = kstrtou64(buf, 0, &value);
-	if (ret)
-		return ret;
-	ret = set(dev_get_drvdata(dev), value);
-	return ret ?: count;
-}
-
 /*
  * One line a file: its name, the format, what it shows of the readings, and whether there is
  * anything to show.
@@ -66,13 +53,23 @@ SYSFS_SETTINGS(SYSFS_SHOW)
 static ssize_t interval_ns_store(struct device *dev, struct device_attribute *attr,
 				 const char *buf, size_t count)
 {
-	return sysfs_set(dev, buf, count, kvmhb_monitor_set_interval);
+	u64 interval_ns;
+	int ret;
+
+	ret = kstrtou64(buf, 0, &interval_ns) ?:
+	      kvmhb_monitor_configure(dev_get_drvdata(dev), &interval_ns, NULL);
+	return ret ?: count;
 }
 
 static ssize_t timeout_ns_store(struct device *dev, struct device_attribute *attr,
 				const char *buf, size_t count)
 {
-	return sysfs_set(dev, buf, count, kvmhb_monitor_set_timeout);
+	u64 timeout_ns;
+	int ret;
+
+	ret = kstrtou64(buf, 0, &timeout_ns) ?:
+	      kvmhb_monitor_configure(dev_get_drvdata(dev), NULL, &timeout_ns);
+	return ret ?: count;
 }
 
 #define SYSFS_RO(name, format, value, has_value)	static DEVICE_ATTR_RO(name);

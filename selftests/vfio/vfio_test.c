@@ -1362,6 +1362,14 @@ TEST_F(hb, interrupts)
 	EXPECT_EQ(1, n);
 	ASSERT_EQ(-EINVAL, attr_set(m, "timeout_ns", "1"));
 	EXPECT_EQ(-1, read(fd, &n, sizeof(n)));
+	/* To set what is set is none. */
+	ASSERT_EQ(0, attr_set(m, "interval_ns", "1000000000"));
+	ASSERT_EQ(0, attr_set(m, "timeout_ns", "2000000000"));
+	EXPECT_EQ(-1, read(fd, &n, sizeof(n)));
+	ASSERT_EQ(0, attr_set(m, "timeout_ns", "2000000001"));
+	EXPECT_EQ(sizeof(n), read(fd, &n, sizeof(n)));
+	ASSERT_EQ(0, attr_set(m, "timeout_ns", "0"));
+	EXPECT_EQ(sizeof(n), read(fd, &n, sizeof(n)));
 
 	/* The VMM may raise it itself. */
 	EXPECT_EQ(0, set_irq(m, none_trigger, msi, 0, 1, 20, 0));
