@@ -19,7 +19,7 @@
 #include "verdict.h"
 
 /* A look costs some microseconds: how exact a verdict may be where that is worth it. */
-#define LOOK_MIN_NS	(50 * NSEC_PER_USEC)
+#define LOOK_MIN_NS	(25 * NSEC_PER_USEC)
 
 /* How late a verdict may be at the most because no look was made sooner. */
 static u64 rule_look_max_ns(const struct kvmhb_timing *timing)

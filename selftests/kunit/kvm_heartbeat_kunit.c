@@ -1554,7 +1554,7 @@ static void rules_without_exception(struct kunit *test)
 					      ruling.verdict.state == KVMHB_PANICKED, "case %u", n);
 		} else {
 			KUNIT_ASSERT_GE_MSG(test, ruling.look_in_ns,
-					    min(max(c.denied_ns * 3 / 2, MS / 20),
+					    min(max(c.denied_ns * 3 / 2, MS / 40),
 						c.host_asked ? 1 * MS : max_ns),
 					    "case %u", n);
 			KUNIT_ASSERT_LE_MSG(test, ruling.look_in_ns,
