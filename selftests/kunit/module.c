@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/module.h>
+
+MODULE_DESCRIPTION("KUnit tests of the heartbeat monitor");
+MODULE_AUTHOR("The kvm-heartbeat authors");
+MODULE_LICENSE("GPL");

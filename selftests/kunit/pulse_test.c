@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "test.h"
+
+#include <linux/gfp.h>
+
+/* A host whose memory is in pieces, if a test says so. */
+static bool fragmented;
+
+static void *alloc_row(size_t size, gfp_t gfp)
+{
+	return fragmented && size > PAGE_SIZE ? NULL : alloc_pages_exact(size, gfp);
+}
+
+#undef alloc_pages_exact
+#define alloc_pages_exact alloc_row
+
+#include "pulse.c"
+
+static void pulse_page(struct kunit *test)
+{
+	const struct kvmhb_timing slow = { 2 * SEC, 4 * SEC };
+	const struct kvmhb_timing fast = { 200 * MS, 400 * MS };
+	static const struct {
+		unsigned int nr_vcpus;
+		size_t size;
+		u32 nr_slots;
+	} sizes[] = {
+		{ 0, SZ_4K, 62 },
+		{ 62, SZ_4K, 62 },
+		{ 63, SZ_8K, 126 },
+		{ 1022, SZ_64K, 1022 },
+		{ 1023, SZ_64K, 1022 },
+		{ UINT_MAX, SZ_64K, 1022 },
+	};
+	struct kvmhb_pulse pulse;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, sizes[i].nr_vcpus), 0);
+		KUNIT_EXPECT_EQ(test, pulse.size, sizes[i].size);
+		KUNIT_EXPECT_EQ(test, pulse.nr_slots, sizes[i].nr_slots);
+		kvmhb_pulse_uninit(&pulse);
+	}
+
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, 1), 0);
+	kvmhb_pulse_reset(&pulse, &slow);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->magic), KVM_HEARTBEAT_MAGIC);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->nr_slots), 62);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_seq), 2);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(pulse.header->interval_ns), 2 * SEC);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(pulse.header->timeout_ns), 4 * SEC);
+	KUNIT_EXPECT_NE(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
+
+	pulse.header->config_ack = pulse.header->config_seq;
+	KUNIT_EXPECT_EQ(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
+
+	kvmhb_pulse_publish(&pulse, &fast);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_seq), 4);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(pulse.header->interval_ns), 200 * MS);
+	KUNIT_EXPECT_NE(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
+
+	/* What the guest scribbles over the host's words does not come back. */
+	memset(pulse.header, 0xff, pulse.size);
+	KUNIT_EXPECT_NE(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
+	kvmhb_pulse_publish(&pulse, &slow);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_seq), 6);
+	KUNIT_EXPECT_EQ(test, pulse.nr_slots, 62);
+
+	/* An acknowledgment from before a reset is none after it. */
+	pulse.header->config_ack = pulse.header->config_seq;
+	kvmhb_pulse_reset(&pulse, &slow);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_ack), 0);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(pulse.header->config_seq), 8);
+	KUNIT_EXPECT_NE(test, kvmhb_pulse_ack(&pulse), pulse.config_seq);
+	kvmhb_pulse_uninit(&pulse);
+}
+
+static void pulse_pages(struct kunit *test)
+{
+	static const struct {
+		unsigned long first, nr;
+		bool there;
+	} rows[] = {
+		{ 0, 1, true },
+		{ 0, 2, true },
+		{ 1, 1, true },
+		{ 0, 3, false },
+		{ 1, 2, false },
+		{ 2, 1, false },
+		{ 3, 1, false },
+		{ 0, ULONG_MAX, false },
+		{ 1, ULONG_MAX, false },
+		{ ULONG_MAX, 1, false },
+		{ ULONG_MAX, 3, false },
+	};
+	const struct kvmhb_pulse pulse = { .size = 2 * PAGE_SIZE };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_has_pages(&pulse, rows[i].first, rows[i].nr),
+				    rows[i].there, "row %d", i);
+}
+
+/* Many CPUs, and no pages in a row for them. */
+static void pulse_of_pieces(struct kunit *test)
+{
+	const struct kvmhb_timing timing = { 2 * SEC, 4 * SEC };
+	struct kvmhb_pulse pulse;
+	unsigned long nr;
+	int pieces;
+
+	for (pieces = 0; pieces < 2; pieces++) {
+		fragmented = pieces;
+		KUNIT_EXPECT_EQ(test, kvmhb_pulse_init(&pulse, 1022), 0);
+		fragmented = false;
+		KUNIT_ASSERT_NOT_NULL(test, pulse.header);
+		KUNIT_EXPECT_EQ(test, is_vmalloc_addr(pulse.header), pieces);
+		KUNIT_EXPECT_EQ(test, pulse.size, SZ_64K);
+		KUNIT_EXPECT_NULL(test, memchr_inv(pulse.header, 0, pulse.size));
+		kvmhb_pulse_reset(&pulse, &timing);
+
+		/* What is mapped for the guest is what the host reads. */
+		for (nr = 0; nr < SZ_64K / PAGE_SIZE; nr++) {
+			u8 *page = page_address(kvmhb_pulse_page(&pulse, nr));
+
+			page[PAGE_SIZE - 1] = nr + 1;
+			KUNIT_EXPECT_EQ(test, ((u8 *)pulse.header)[(nr + 1) * PAGE_SIZE - 1],
+					nr + 1);
+		}
+		kvmhb_pulse_uninit(&pulse);
+	}
+}
+
+static void pulse_slots(struct kunit *test)
+{
+	static const struct {
+		u32 flags;
+		bool online;
+	} rows[] = {
+		{ 0, false },
+		{ KVM_HEARTBEAT_SLOT_ONLINE, true },
+		{ ~KVM_HEARTBEAT_SLOT_ONLINE, false },
+		{ U32_MAX, true },
+	};
+	struct kvm_heartbeat_slot *last;
+	struct kvmhb_pulse pulse;
+	struct kvmhb_slot seen;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, 63), 0);
+	last = slots_of(&pulse) + pulse.nr_slots - 1;
+	KUNIT_EXPECT_PTR_EQ(test, (u8 *)(last + 1), (u8 *)pulse.header + pulse.size);
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		last->flags = cpu_to_le32(rows[i].flags);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_slot(&pulse, 125).online, rows[i].online,
+				    "row %d", i);
+	}
+	last->pulses = cpu_to_le64(0x0123456789abcdefULL);
+	last->sched_age_ms = cpu_to_le32(1500);
+	seen = kvmhb_pulse_slot(&pulse, 125);
+	KUNIT_EXPECT_EQ(test, seen.pulses, 0x0123456789abcdefULL);
+	KUNIT_EXPECT_EQ(test, seen.sched_age_ns, 1500 * MS);
+	last->sched_age_ms = cpu_to_le32(U32_MAX);
+	KUNIT_EXPECT_EQ(test, kvmhb_pulse_slot(&pulse, 125).sched_age_ns, U32_MAX * MS);
+
+	/* Its neighbour is another's. */
+	seen = kvmhb_pulse_slot(&pulse, 124);
+	KUNIT_EXPECT_FALSE(test, seen.online);
+	KUNIT_EXPECT_EQ(test, seen.pulses, 0);
+	KUNIT_EXPECT_EQ(test, seen.sched_age_ns, 0);
+	kvmhb_pulse_uninit(&pulse);
+}
+
+static void pulse_userspace(struct kunit *test)
+{
+	static const struct {
+		u32 timeout_ms, age_ms;
+		bool stale;
+	} rows[] = {
+		{ 0, 0, false },
+		{ 0, U32_MAX, false },	/* nobody has opened the watchdog */
+		{ 1000, 0, false },
+		{ 1000, 999, false },
+		{ 1000, 1000, true },
+		{ 1000, U32_MAX, true },
+		{ U32_MAX, U32_MAX - 1, false },
+		{ U32_MAX, U32_MAX, true },
+	};
+	struct kvmhb_pulse pulse;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, 1), 0);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		pulse.header->user_timeout_ms = cpu_to_le32(rows[i].timeout_ms);
+		pulse.header->user_age_ms = cpu_to_le32(rows[i].age_ms);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_user_stale(&pulse), rows[i].stale,
+				    "row %d", i);
+	}
+	kvmhb_pulse_uninit(&pulse);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(pulse_page),
+	KUNIT_CASE(pulse_pages),
+	KUNIT_CASE(pulse_of_pieces),
+	KUNIT_CASE(pulse_slots),
+	KUNIT_CASE(pulse_userspace),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kvm_heartbeat_pulse",
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "test.h"
+
+#include <linux/kvm_host.h>
+#include <linux/suspend.h>
+
+#include "layers.c"
+#include "watch.c"
+
+/* A watch over a guest whose VMM runs without KVM: what is seen of it is its pulse page. */
+struct watch_test {
+	struct kvmhb_timing timing;
+	struct kvmhb_pulse pulse;
+	struct kvmhb_watch watch;
+	struct kvmhb_case seen;
+	struct kvm_heartbeat_slot *slots;
+};
+
+static void watch_test_exit(void *data)
+{
+	struct watch_test *w = data;
+
+	kvmhb_watch_uninit(&w->watch);
+	kvmhb_pulse_uninit(&w->pulse);
+}
+
+/* Four CPUs, of which the last is offline. Hours, so that nobody's delay counts. */
+static struct watch_test *watch_test_init(struct kunit *test)
+{
+	struct watch_test *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	w->timing = (struct kvmhb_timing) { HOUR, 4 * HOUR };
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&w->pulse, 4), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, watch_test_exit, w), 0);
+	w->slots = slots_of(&w->pulse);
+	for (i = 0; i < 3; i++)
+		w->slots[i].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	kvmhb_watch_restart(&w->watch, NULL, &w->pulse);
+	return w;
+}
+
+static void move_slot(struct watch_test *w, unsigned int nr)
+{
+	le64_add_cpu(&w->slots[nr].pulses, 1);
+}
+
+/* A look, so much time after the last. */
+static void look_after(struct watch_test *w, u64 ns, u64 last_beat_ns)
+{
+	const struct kvmhb_look look = {
+		.pulse = &w->pulse,
+		.timing = w->timing,
+		.last_beat_ns = last_beat_ns,
+	};
+
+	w->watch.seen_ns -= ns;
+	kvmhb_watch_look(&w->watch, &look, &w->seen);
+}
+
+static unsigned int stale_cpus(struct watch_test *w)
+{
+	DECLARE_BITMAP(cpus, KVMHB_PULSE_MAX_SLOTS);
+
+	kvmhb_watch_stale(&w->watch, cpus);
+	return bitmap_weight(cpus, KVMHB_PULSE_MAX_SLOTS);
+}
+
+static void watch_slots(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+	int hour;
+
+	look_after(w, 0, 0);
+	for (hour = 1; hour < 4; hour++) {
+		move_slot(w, 0);
+		look_after(w, HOUR, 0);
+		KUNIT_EXPECT_FALSE(test, watch->layers.partial);
+		KUNIT_EXPECT_LE(test, watch->layers.stale_in_ns, (4 - hour) * HOUR);
+		KUNIT_EXPECT_GT(test, watch->layers.stale_in_ns, (3 - hour) * HOUR);
+	}
+
+	move_slot(w, 0);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->layers.partial);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 2);
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&w->watch.layers, 1));
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&w->watch.layers, 2));
+	/* Who is stale is so already: the next is the one that moved. */
+	KUNIT_EXPECT_EQ(test, watch->layers.stale_in_ns, 4 * HOUR);
+
+	/* One moves, the other goes; one that comes has all of its time. */
+	move_slot(w, 1);
+	w->slots[2].flags = 0;
+	w->slots[3].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	look_after(w, 2 * HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
+
+	/* A CPU of the host that was dead answers: what it owed to slots is about to come. */
+	look_after(w, 5 * HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->layers.partial);
+	host_cpu_is_deaf(1, ktime_get_ns() - HOUR);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->deaf);
+	KUNIT_EXPECT_TRUE(test, host_cpu_answers(1));
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
+
+	/* A new incarnation is not judged by what the old one left. */
+	look_after(w, 5 * HOUR, 0);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 3);
+	kvmhb_watch_restart(watch, NULL, &w->pulse);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
+	KUNIT_EXPECT_FALSE(test, watch->pulsing);
+}
+
+/* A VM with two vCPUs that have not run yet, and a CPU plugged in with a gap in the numbers. */
+static void watch_gap_in_the_numbers(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+	struct kvm *kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
+	const struct kvmhb_look look = { .kvm = kvm, .pulse = &w->pulse, .timing = w->timing };
+	int looks;
+
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+	xa_init(&kvm->vcpu_array);
+	atomic_set(&kvm->online_vcpus, 2);
+	kvmhb_watch_uninit(watch);
+
+	/* When the guest arms, all are looked at; after that each has its turn. */
+	w->slots[2].flags = 0;
+	w->slots[7].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	kvmhb_watch_restart(watch, kvm, &w->pulse);
+	KUNIT_EXPECT_EQ(test, watch->layers.nr_slots, 8);
+	w->slots[w->pulse.nr_slots - 1].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	for (looks = 0; looks < LOOKS_FOR_ALL; looks++) {
+		watch->seen_ns = ktime_get_ns();
+		kvmhb_watch_look(watch, &look, &w->seen);
+	}
+	KUNIT_EXPECT_EQ(test, watch->layers.nr_slots, w->pulse.nr_slots);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
+
+	/* Neither they nor any other moves. */
+	look_after(w, 5 * HOUR, 0);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 4);
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&watch->layers, 7));
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&watch->layers, w->pulse.nr_slots - 1));
+	KUNIT_EXPECT_FALSE(test, kvmhb_layers_is_stale(&watch->layers, 2));
+}
+
+/* What moves when a beat is due and does not come is a sign of life, for a while. */
+static void watch_pulsing(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+
+	look_after(w, 0, 0);
+	move_slot(w, 0);
+	look_after(w, HOUR, 0);
+	look_after(w, 12 * HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, w->watch.pulsing);
+
+	move_slot(w, 0);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, w->watch.pulsing);
+	look_after(w, 12 * HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, w->watch.pulsing);
+}
+
+/* When a guest comes back, the CPU that rings is the first to. */
+static void watch_comes_back(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+
+	look_after(w, 0, 0);
+	look_after(w, 5 * HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, w->watch.layers.partial);
+	move_slot(w, 0);
+	look_after(w, 2 * HOUR, 1);
+	KUNIT_EXPECT_FALSE(test, w->watch.layers.partial);
+	move_slot(w, 0);
+	look_after(w, 4 * HOUR, 2);
+	KUNIT_EXPECT_TRUE(test, w->watch.layers.partial);
+	KUNIT_EXPECT_FALSE(test, kvmhb_layers_is_stale(&w->watch.layers, 0));
+}
+
+/* A beat that came while the guest was looked at, and is known at the next look. */
+static void watch_beat_at_a_look(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	u64 beat_ns;
+
+	look_after(w, HOUR, 0);
+	beat_ns = w->watch.seen_ns - 1;
+	look_after(w, 0, beat_ns);
+	KUNIT_EXPECT_LE(test, w->watch.run_ns, w->watch.seen_ns - beat_ns);
+}
+
+/* A look, so much time after the last, at a guest whose CPUs all pulse. */
+static void look_at_living(struct watch_test *w, u64 ns)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < w->pulse.nr_slots; nr++)
+		move_slot(w, nr);
+	look_after(w, ns, 0);
+}
+
+static void watch_layers(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+
+	/* An age counts if it is a timeout, and the CPU had that. */
+	w->slots[2].sched_age_ms = cpu_to_le32(4 * 3600 * 1000 - 1);
+	w->slots[3].sched_age_ms = cpu_to_le32(U32_MAX);
+	look_at_living(w, 5 * HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
+	w->slots[2].sched_age_ms = cpu_to_le32(4 * 3600 * 1000);
+	look_at_living(w, 0);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 1);
+	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&w->watch.layers, 2));
+	KUNIT_EXPECT_FALSE(test, watch->layers.userspace);
+	w->slots[2].sched_age_ms = 0;
+	look_at_living(w, 5 * HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
+	w->slots[2].sched_age_ms = cpu_to_le32(U32_MAX);
+	look_at_living(w, 3 * HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
+	look_at_living(w, HOUR);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
+
+	/* Below two seconds it says nothing, however short the timeout is. */
+	w->timing = (struct kvmhb_timing) { 10 * MS, 20 * MS };
+	w->slots[2].sched_age_ms = 0;
+	look_at_living(w, 20 * MS);
+	w->slots[2].sched_age_ms = cpu_to_le32(1999);
+	look_at_living(w, HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
+	w->slots[2].sched_age_ms = cpu_to_le32(2000);
+	look_at_living(w, 20 * MS);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
+	w->timing = (struct kvmhb_timing) { HOUR, 4 * HOUR };
+
+	/* One CPU waits for another that is dead, and has a moment when that is back. */
+	w->slots[2].sched_age_ms = cpu_to_le32(U32_MAX);
+	move_slot(w, 0);
+	move_slot(w, 2);
+	look_after(w, 5 * HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->layers.partial);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
+	look_at_living(w, HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
+	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 0);
+	look_at_living(w, 4 * HOUR);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
+
+	/* A page full of nonsense: every CPU is there, and each has an old scheduler. */
+	memset(w->pulse.header, 0xff, w->pulse.size);
+	look_at_living(w, 0);
+	look_at_living(w, 4 * HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
+	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
+	KUNIT_EXPECT_TRUE(test, watch->layers.userspace);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 62);
+
+	/* The lower layer names the CPUs. */
+	look_after(w, 2 * HOUR, 0);
+	move_slot(w, 5);
+	look_after(w, 2 * HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->layers.partial);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 61);
+	KUNIT_EXPECT_FALSE(test, kvmhb_layers_is_stale(&w->watch.layers, 5));
+}
+
+static void watch_run_clock(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+	struct kvmhb_look look = { .pulse = &w->pulse };
+	u64 run_ns;
+
+	look_after(w, HOUR, 0);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_GE(test, watch->run_ns, 2 * HOUR);
+	KUNIT_EXPECT_LT(test, watch->run_ns, 3 * HOUR);
+	KUNIT_EXPECT_FALSE(test, watch->host_late);
+	KUNIT_EXPECT_EQ(test, w->seen.run_ns, watch->run_ns);
+	KUNIT_EXPECT_EQ(test, w->seen.nr_vcpus, 0);
+
+	/* Asleep for an hour, or for none: nobody knows. */
+	run_ns = watch->run_ns;
+	host_sleeps_or_wakes(PM_SUSPEND_PREPARE);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, run_ns);
+	host_sleeps_or_wakes(PM_POST_SUSPEND);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, run_ns);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_GE(test, watch->run_ns, run_ns + HOUR);
+
+	/* Time was stolen from the host; how much is not known from one look to the next. */
+	watch->steal_ns -= 1000 * HOUR;
+	look_after(w, 3 * TICK_NSEC, 0);
+	KUNIT_EXPECT_FALSE(test, watch->host_late);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->host_late);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->host_late);
+
+	/* A CPU of the host does not answer, and then it does: what it owed is to come. */
+	run_ns = watch->run_ns;
+	host_cpu_is_deaf(1, watch->seen_ns - HOUR);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_LT(test, watch->run_ns, run_ns + HOUR);
+	KUNIT_EXPECT_TRUE(test, watch->host_late);
+	KUNIT_EXPECT_TRUE(test, watch->deaf);
+	KUNIT_EXPECT_EQ(test, watch->deaf_cpu, 1);
+	KUNIT_EXPECT_TRUE(test, host_cpu_answers(1));
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->host_late);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, 0);
+
+	/* A beat, since the last look. */
+	look_after(w, HOUR, U64_MAX);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, 0);
+
+	/* The look was due a nanosecond after the last one: all but that is the host's. */
+	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
+	watch->seen_ns = 0;
+	look.timing = w->timing;
+	look.due_ns = 1;
+	look.asked_ns = 1;	/* without vCPUs nothing else is known of the host's CPUs */
+	kvmhb_watch_look(watch, &look, &w->seen);
+	KUNIT_EXPECT_TRUE(test, watch->host_late);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, 1);
+}
+
+/* The vCPUs of a VM had their time, whatever the look waited for; but not if the timer did. */
+static void watch_late_looks(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		u64 at_ns, asked_ns;	/* with the look before at 0 */
+		bool denied;
+	} rows[] = {
+		{ "no timer", 0, 0, false },
+		{ "the timer in time", 1, 1, false },
+		{ "the timer has not come", 1, 0, true },
+		{ "the timer after the look", 1, U64_MAX, true },
+	};
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+	struct kvm *kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+	xa_init(&kvm->vcpu_array);
+	atomic_set(&kvm->online_vcpus, 1);
+	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct kvmhb_look look = {
+			.kvm = kvm,
+			.pulse = &w->pulse,
+			.timing = w->timing,
+			.due_ns = rows[i].at_ns,
+			.asked_ns = rows[i].asked_ns,
+		};
+
+		kvmhb_watch_restart(watch, kvm, &w->pulse);
+		watch->seen_ns = 0;
+		kvmhb_watch_look(watch, &look, &w->seen);
+		KUNIT_EXPECT_EQ_MSG(test, watch->denied_ns > 1, rows[i].denied, "%s", rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, watch->host_late, !!rows[i].at_ns, "%s", rows[i].what);
+	}
+	kvmhb_watch_uninit(watch);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(watch_slots),
+	KUNIT_CASE(watch_gap_in_the_numbers),
+	KUNIT_CASE(watch_pulsing),
+	KUNIT_CASE(watch_comes_back),
+	KUNIT_CASE(watch_beat_at_a_look),
+	KUNIT_CASE(watch_layers),
+	KUNIT_CASE(watch_run_clock),
+	KUNIT_CASE(watch_late_looks),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kvm_heartbeat_watch",
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
