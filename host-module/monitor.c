@@ -3,17 +3,14 @@
  * What changes a guest's state: a word of the guest, and looks at it. Whatever else does,
  * the VMM (lifetime.c) or a user (settings.c), ends here too, in monitor_set_verdict().
  */
-#include <linux/device.h>
+#include <linux/bitmap.h>
 #include <linux/ktime.h>
 #include <linux/lockdep.h>
 
-#include "evidence.h"
 #include "host.h"
 #include "kvm_heartbeat.h"
 #include "monitor.h"
 #include "pulse.h"
-#include "suspicion.h"
-#include "trace.h"
 #include "verdict.h"
 
 /**

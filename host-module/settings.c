@@ -12,7 +12,7 @@
 #include "trace.h"
 
 /**
- * kvmhb_monitor_say_if_too_fine - a setting that is allowed is kept to as far as this host can
+ * kvmhb_monitor_say_if_too_fine - say so if a timeout is less than this host can tell
  * @mon: the monitor
  *
  * Context: process; @mon->lock is held, or nobody else knows @mon yet.

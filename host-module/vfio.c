@@ -122,18 +122,23 @@ static ssize_t vfio_config_write(struct kvmhb_device *hb, const char __user *buf
 
 /* VFIO */
 
+/* The region that an access is within, or -EINVAL; and where in it. */
+static int vfio_find_region(struct kvmhb_device *hb, loff_t pos, size_t count, u64 *offset)
+{
+	u64 index = REGION_INDEX(pos);
+	size_t size = vfio_region_size(hb, index);
+
+	*offset = REGION_OFFSET(pos);
+	return size && *offset <= size && count <= size - *offset ? index : -EINVAL;
+}
+
 static ssize_t vfio_op_read(struct vfio_device *vdev, char __user *buf, size_t count, loff_t *ppos)
 {
 	struct kvmhb_device *hb = &vfio_to_face(vdev)->hb;
-	u64 index = REGION_INDEX(*ppos);
-	u64 offset = REGION_OFFSET(*ppos);
-	size_t size = vfio_region_size(hb, index);
-	ssize_t ret;
+	ssize_t ret = -EINVAL;
+	u64 offset;
 
-	if (offset > size || count > size - offset)
-		return -EINVAL;
-
-	switch (index) {
+	switch (vfio_find_region(hb, *ppos, count, &offset)) {
 	case VFIO_PCI_BAR0_REGION_INDEX:
 		ret = vfio_regs_read(hb, buf, count, offset);
 		break;
@@ -143,8 +148,6 @@ static ssize_t vfio_op_read(struct vfio_device *vdev, char __user *buf, size_t c
 	case VFIO_PCI_CONFIG_REGION_INDEX:
 		ret = vfio_config_read(hb, buf, count, offset);
 		break;
-	default:
-		return -EINVAL;
 	}
 	if (ret > 0)
 		*ppos += ret;
@@ -155,15 +158,10 @@ static ssize_t vfio_op_write(struct vfio_device *vdev, const char __user *buf, s
 			     loff_t *ppos)
 {
 	struct kvmhb_device *hb = &vfio_to_face(vdev)->hb;
-	u64 index = REGION_INDEX(*ppos);
-	u64 offset = REGION_OFFSET(*ppos);
-	size_t size = vfio_region_size(hb, index);
-	ssize_t ret;
+	ssize_t ret = -EINVAL;
+	u64 offset;
 
-	if (offset > size || count > size - offset)
-		return -EINVAL;
-
-	switch (index) {
+	switch (vfio_find_region(hb, *ppos, count, &offset)) {
 	case VFIO_PCI_BAR0_REGION_INDEX:
 		ret = vfio_regs_write(hb, buf, count, offset);
 		break;
@@ -173,8 +171,6 @@ static ssize_t vfio_op_write(struct vfio_device *vdev, const char __user *buf, s
 	case VFIO_PCI_CONFIG_REGION_INDEX:
 		ret = vfio_config_write(hb, buf, count, offset);
 		break;
-	default:
-		return -EINVAL;
 	}
 	if (ret > 0)
 		*ppos += ret;
@@ -325,10 +321,10 @@ static void vfio_op_close(struct vfio_device *vdev)
 {
 	struct kvmhb_vfio *face = vfio_to_face(vdev);
 
-	kvmhb_device_close(&face->hb);
 	mutex_lock(&face->hb.lock);
 	kvmhb_vfio_drop_irqs(face);
 	mutex_unlock(&face->hb.lock);
+	kvmhb_device_close(&face->hb);
 }
 
 static void vfio_op_release(struct vfio_device *vdev)
@@ -359,7 +355,7 @@ static const struct vfio_device_ops vfio_ops = {
 
 /**
  * kvmhb_vfio_create - offer a device to VFIO
- * @dev: its parent; outlives it.
+ * @dev: its parent; outlives it
  * @config: the configuration that it begins with
  *
  * Return: the device or an errno as a pointer. Context: process.

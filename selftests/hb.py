@@ -352,11 +352,6 @@ class Gdb:
         self.send("s")
         self.receive()
 
-    def stop(self):
-        """End a step, if it does not end by itself, as that of a CPU that has halted."""
-        self.socket.sendall(b"\x03")
-        self.drain()
-
     def close(self):
         """Go on and detach."""
         self.send("D")
