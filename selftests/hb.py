@@ -74,7 +74,7 @@ class Reply:
         """(status, output) of the command."""
         self.guest.wait_until(lambda: self.result or self.lost, timeout, f"an answer to: {self.command}")
         if not self.result:
-            raise GuestReset(f"{self.guest.name} restarted or ended during: {self.command}")
+            raise GuestReset(self.guest.explain_end(f"during: {self.command}"))
         return self.result
 
 
@@ -236,7 +236,15 @@ class Guest:
             if not self._changed.wait_for(lambda: condition() or not self._readers, timeout):
                 raise Timeout(self._explain(what, timeout))
             if not condition():
-                raise GuestReset(f"{self.name}: QEMU ended while waiting for {what}\n{self._tail(self.qemu_log)}")
+                raise GuestReset(self.explain_end(f"while waiting for {what}"))
+
+    def explain_end(self, when):
+        """What became of the guest, as far as it can be told."""
+        if self._readers:
+            return (f"{self.name} restarted {when}. QEMU said of late: {self._events[-5:]}. The end of its console:\n"
+                    f"{self._tail(self.console)}")
+        status = self.process.wait()
+        return f"{self.name}: QEMU ended with status {status} {when}. Its own words:\n{self._tail(self.qemu_log)}"
 
     def _explain(self, what, timeout):
         return f"{self.name}: waited {timeout} s for {what}. The end of its console:\n{self._tail(self.console)}"
@@ -317,7 +325,9 @@ class Gdb:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(self.path)
         self.send("?")
-        self.drain()
+        # That the VM stops is said first, unasked, and as another signal.
+        while not self.receive().startswith("T05"):
+            pass
 
     def server(self, device):
         self.guest.qmp("human-monitor-command", **{"command-line": f"gdbserver {device}"})
@@ -336,16 +346,6 @@ class Gdb:
             answer = (answer + byte).lstrip(b"+")
         self.socket.sendall(b"+")
         return answer[1:-3].decode()
-
-    def drain(self):
-        """Take all that is said, of which some is said by itself: the VM has stopped."""
-        self.socket.settimeout(1)
-        try:
-            while True:
-                self.receive()
-        except TimeoutError:
-            pass
-        self.socket.settimeout(TIMEOUT)
 
     def step(self):
         """Have one CPU execute one instruction; others run meanwhile."""
