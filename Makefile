@@ -35,9 +35,13 @@ bench:
 style:
 	@selftests/style
 
+# Documentation/ as HTML, in build/docs/. All of it anew, as what was read before warns of nothing.
+docs:
+	@sphinx-build -aEqW --keep-going Documentation build/docs
+
 clean:
 	find host-module guest-module selftests -name '*.o' -o -name '*.ko' -o -name '*.mod' -o \
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
 	rm -rf build Module.symvers modules.order .*.cmd .*.o
 
-.PHONY: modules install demo check matrix torture bench style clean
+.PHONY: modules install demo check matrix torture bench style docs clean
