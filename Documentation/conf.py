@@ -3,3 +3,5 @@
 project = "kvm-heartbeat"
 highlight_language = "none"
 html_copy_source = False
+extensions = ["sphinx.ext.graphviz"]
+graphviz_output_format = "svg"
