@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What becomes of a monitor: words of the guest, resets, the end of the VMM, removal
+ */
+#include "vfio_test.h"
+
+TEST_F(hb, lifecycle)
+{
+	static const struct {
+		__u32 word;
+		const char *state, *cause;
+	} rows[] = {
+		{ KVM_HEARTBEAT_ARM, "alive", "none" },
+		{ KVM_HEARTBEAT_SHUTDOWN, "stopped", "shutdown" },
+		{ KVM_HEARTBEAT_REBOOT, "stopped", "reboot" },
+		{ KVM_HEARTBEAT_SUSPEND, "stopped", "suspend" },
+		{ KVM_HEARTBEAT_UNLOAD, "stopped", "unload" },
+		{ KVM_HEARTBEAT_ARM, "alive", "none" },
+		{ KVM_HEARTBEAT_PANIC, "panicked", "panic" },
+	};
+	unsigned int i;
+
+	/* A doorbell before the guest is armed is no beat. */
+	ring(&self->m);
+	EXPECT_EQ(0, attr(&self->m, "beats"));
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "last_beat_ns"));
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		say(&self->m, rows[i].word);
+		EXPECT_TRUE(is(&self->m, rows[i].state, rows[i].cause));
+		EXPECT_EQ(rows[i].word, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+		say(&self->m, 7);
+		say(&self->m, 0);
+		say(&self->m, UINT32_MAX);
+		EXPECT_TRUE(is(&self->m, rows[i].state, rows[i].cause));
+		EXPECT_EQ(rows[i].word, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	}
+
+	/* Panicked: only a new incarnation or a reset changes that. */
+	ring(&self->m);
+	say(&self->m, KVM_HEARTBEAT_REBOOT);
+	EXPECT_TRUE(is(&self->m, "panicked", "panic"));
+	EXPECT_EQ(0, attr(&self->m, "beats"));
+	EXPECT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+	EXPECT_EQ(KVM_HEARTBEAT_NONE, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "last_beat_ns"));
+}
+
+/* The device is reset under a driver that does not notice: its beats are heard. */
+TEST_F(hb, reset_under_the_driver)
+{
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "200000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	ring(&self->m);
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	/* This one was on its way. */
+	ring(&self->m);
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+
+	usleep(200000);	/* an interval: the next one was not */
+	ring(&self->m);
+	ASSERT_TRUE(becomes(&self->m, "state", "alive"));
+	EXPECT_EQ(KVM_HEARTBEAT_ARM, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	ASSERT_TRUE(becomes(&self->m, "state", "unresponsive"));
+
+	/* A guest that had said goodbye rings in vain. */
+	say(&self->m, KVM_HEARTBEAT_UNLOAD);
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	ring(&self->m);
+	usleep(200000);
+	ring(&self->m);
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+}
+
+TEST_F(hb, what_is_left_when_the_vmm_closes)
+{
+	static const struct {
+		__u32 word;
+		const char *cause;
+		bool reset;
+	} rows[] = {
+		{ 0, "vmm-gone" },
+		{ KVM_HEARTBEAT_ARM, "vmm-gone" },
+		{ KVM_HEARTBEAT_SHUTDOWN, "shutdown" },
+		{ KVM_HEARTBEAT_UNLOAD, "unload" },
+		{ KVM_HEARTBEAT_PANIC, "panic" },
+		/* As QEMU does when it unplugs the device from a slot without power. */
+		{ KVM_HEARTBEAT_UNLOAD, "unload", true },
+		{ KVM_HEARTBEAT_PANIC, "panic", true },
+		{ KVM_HEARTBEAT_ARM, "vmm-gone", true },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		EXPECT_EQ(getpid(), attr(&self->m, "vmm_pid"));
+		say(&self->m, KVM_HEARTBEAT_ARM);
+		ring(&self->m);
+		EXPECT_EQ(1, attr(&self->m, "beats"));
+		if (rows[i].word)
+			say(&self->m, rows[i].word);
+		if (rows[i].reset) {
+			EXPECT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+			EXPECT_TRUE(is(&self->m, "waiting", "none"));
+		}
+		monitor_close(&self->m);
+		EXPECT_TRUE(is(&self->m, "detached", rows[i].cause));
+		EXPECT_EQ(0, attr(&self->m, "vmm_pid"));
+
+		/* The next VM under the same UUID begins anew. */
+		ASSERT_EQ(0, monitor_open(&self->m));
+		EXPECT_TRUE(is(&self->m, "waiting", "none"));
+		EXPECT_EQ(0, attr(&self->m, "beats"));
+		EXPECT_EQ(KVM_HEARTBEAT_NONE, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	}
+}
+
+static void *remove_thread(void *arg)
+{
+	return (void *)(long)monitor_remove(arg);
+}
+
+/* Removing a monitor that is in use asks the VMM for it, and waits. */
+TEST(removal_asks_the_vmm)
+{
+	struct monitor m;
+	struct pollfd pfd = { .events = POLLIN };
+	pthread_t thread;
+	void *ret;
+
+	ASSERT_EQ(0, monitor_create(&m, '2'));
+	ASSERT_EQ(0, monitor_open(&m));
+	pfd.fd = eventfd(0, 0);
+	ASSERT_EQ(0, set_irq(&m, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			     VFIO_PCI_REQ_IRQ_INDEX, 0, 1, 24, pfd.fd));
+	say(&m, KVM_HEARTBEAT_ARM);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, remove_thread, &m));
+	ASSERT_EQ(1, poll(&pfd, 1, PATIENCE_MS));
+	/* Still in use: whoever has it open may go on. */
+	ring(&m);
+	EXPECT_EQ(KVM_HEARTBEAT_ARM, reg_read(&m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	monitor_close(&m);
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(0, (long)ret);
+	EXPECT_EQ(-ENOENT, attr_set(&m, "interval_ns", "1000000000"));
+	close(pfd.fd);
+}
+
+TEST(unloading_is_refused_while_in_use)
+{
+	struct monitor m;
+
+	ASSERT_EQ(0, monitor_create(&m, '3'));
+	ASSERT_EQ(0, monitor_open(&m));
+	EXPECT_NE(0, system("rmmod kvm_heartbeat 2>/dev/null"));
+	EXPECT_TRUE(is(&m, "waiting", "none"));
+	monitor_close(&m);
+	EXPECT_EQ(0, monitor_remove(&m));
+}
+
+TEST(creation_refuses)
+{
+	struct monitor m;
+
+	EXPECT_EQ(-EINVAL, mdev_create(HEARTBEAT_TYPE, "not-a-uuid"));
+	ASSERT_EQ(0, monitor_create(&m, '4'));
+	EXPECT_EQ(-EEXIST, mdev_create(HEARTBEAT_TYPE, m.uuid));
+	EXPECT_EQ(0, monitor_remove(&m));
+	EXPECT_EQ(-ENOENT, monitor_open(&m));
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One monitor, and the VFIO device on it as a VMM opens it. For all programs that
+ * are VMMs to the host module: the tests here, vmm/ and cost/.
+ */
+#ifndef MONITOR_H
+#define MONITOR_H
+
+#include <linux/types.h>
+#include <stddef.h>
+
+#define HEARTBEAT_TYPE "/sys/class/mdev_bus/kvm_heartbeat/mdev_supported_types/kvm_heartbeat-vm"
+#define MDEV "/sys/bus/mdev/devices/"
+
+#define UUID_SIZE 37
+
+struct monitor {
+	char uuid[UUID_SIZE];
+	int container, group, device;	/* files, or -1 */
+	const char *step;		/* of opening it, the last one, in words */
+};
+
+/* All that return an int return 0 or -errno. A text that is read loses its last newline. */
+int write_file(const char *path, const char *text);
+int read_file(const char *path, char *buf, size_t size);
+
+/* @type is the folder of the mdev's type in sysfs. */
+int mdev_create(const char *type, const char *uuid);
+
+void monitor_init(struct monitor *m, const char *uuid);
+int monitor_remove(struct monitor *m);
+
+int monitor_open_group(struct monitor *m);
+int monitor_open_device(struct monitor *m);
+int monitor_open(struct monitor *m);
+void monitor_close(struct monitor *m);
+
+#endif
