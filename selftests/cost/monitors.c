@@ -21,12 +21,10 @@
  * Whatever fails is said on stderr and ends it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/vfio.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,20 +35,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "kvm_heartbeat.h"
+#include "monitor.h"
 
 /* No other program of the tests makes UUIDs that begin so. */
 #define UUID "5e1f7e57-0000-4000-8ca1-%012x"
-#define UUID_SIZE 37
-#define MDEV "/sys/bus/mdev/devices/"
-
-#define BAR0 ((off_t)VFIO_PCI_BAR0_REGION_INDEX << 40)
-#define BAR2 ((off_t)VFIO_PCI_BAR2_REGION_INDEX << 40)
 
 #define TICK_NS 10000000
 #define TICKS 100	/* in a second */
 
-struct monitor {
+struct beater {
 	int device;
 	int doorbell;
 	__u64 last_ns;	/* the last beat, if this is the last second */
@@ -58,7 +53,7 @@ struct monitor {
 
 static const char *type;
 static unsigned int nr_monitors;
-static struct monitor *monitors;
+static struct beater *beaters;
 static int timer;
 
 /* Since cost was last asked for. */
@@ -85,56 +80,30 @@ static __u64 now_ns(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-static int open_or_die(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC);
-
-	if (fd < 0)
-		die("cannot open %s", path);
-	return fd;
-}
-
 static void create_all(void)
 {
-	char path[256], uuid[UUID_SIZE];
+	char uuid[UUID_SIZE];
 	unsigned int i;
-	int fd;
 
-	snprintf(path, sizeof(path), "%s/create", type);
-	fd = open_or_die(path, O_WRONLY);
 	for (i = 0; i < nr_monitors; i++) {
 		snprintf(uuid, sizeof(uuid), UUID, i);
-		if (pwrite(fd, uuid, UUID_SIZE - 1, 0) != UUID_SIZE - 1)
+		if (mdev_create(type, uuid))
 			die("cannot create %s in %s", uuid, type);
 	}
-	close(fd);
-}
-
-static void poke(struct monitor *m, off_t offset, __u32 value)
-{
-	if (pwrite(m->device, &value, sizeof(value), offset) != sizeof(value))
-		die("cannot write to device %td", m - monitors);
 }
 
 /* Arms the monitor, as a guest, and hands over its doorbell, as a VMM. */
-static void arm(struct monitor *m)
+static void arm(struct beater *b)
 {
-	struct vfio_device_ioeventfd doorbell = {
-		.argsz = sizeof(doorbell),
-		.flags = VFIO_DEVICE_IOEVENTFD_32,
-		.offset = BAR0 + KVM_HEARTBEAT_REG_DOORBELL,
-		.data = 0xffffffff,	/* a CPU that is not known */
-		.fd = m->doorbell,
-	};
-	__u32 seq;
+	struct monitor m = { .device = b->device };
 
-	if (pread(m->device, &seq, sizeof(seq),
-		  BAR2 + offsetof(struct kvm_heartbeat_pulse_header, config_seq)) != sizeof(seq))
-		die("cannot read the pulse page of device %td", m - monitors);
-	poke(m, BAR2 + offsetof(struct kvm_heartbeat_pulse_header, config_ack), seq);
-	poke(m, BAR0 + KVM_HEARTBEAT_REG_LIFECYCLE, KVM_HEARTBEAT_ARM);
-	if (ioctl(m->device, VFIO_DEVICE_IOEVENTFD, &doorbell))
-		die("device %td does not take its doorbell (VFIO_DEVICE_IOEVENTFD)", m - monitors);
+	if (!ack(&m))
+		die("cannot access the pulse page of device %td", b - beaters);
+	if (reg_write(&m, KVM_HEARTBEAT_REG_LIFECYCLE, KVM_HEARTBEAT_ARM) != sizeof(__u32))
+		die("device %td does not take a word", b - beaters);
+	/* By a CPU that is not known. */
+	if (set_doorbell(&m, b->doorbell, 0xffffffff))
+		die("device %td does not take its doorbell (VFIO_DEVICE_IOEVENTFD)", b - beaters);
 }
 
 /* The size of BAR2, which is 0 if it has none. */
@@ -150,31 +119,15 @@ static __u64 pulse_size(int device)
 
 static void open_devices(void)
 {
-	char uuid[UUID_SIZE], path[256], link[256];
+	struct monitor m = { .container = -1 };
 	unsigned int i;
-	int container;
-	ssize_t len;
 
-	container = open_or_die("/dev/vfio/vfio", O_RDWR);
 	for (i = 0; i < nr_monitors; i++) {
-		struct monitor *m = &monitors[i];
-		int group;
-
-		snprintf(uuid, sizeof(uuid), UUID, i);
-		snprintf(path, sizeof(path), MDEV "%s/iommu_group", uuid);
-		len = readlink(path, link, sizeof(link) - 1);
-		if (len < 0)
-			die("cannot read %s", path);
-		link[len] = 0;
-		snprintf(path, sizeof(path), "/dev/vfio%.16s", strrchr(link, '/'));
-		group = open_or_die(path, O_RDWR);
-		if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container))
-			die("cannot add %s to the container", path);
-		if (!i && ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
-			die("cannot set up the container");
-		m->device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, uuid);
-		if (m->device < 0)
-			die("cannot open device %s", uuid);
+		snprintf(m.uuid, sizeof(m.uuid), UUID, i);
+		/* All in the container of the first one. */
+		if (monitor_open(&m))
+			die("cannot open device %s: %s", m.uuid, m.step);
+		beaters[i].device = m.device;
 	}
 }
 
@@ -188,8 +141,8 @@ static void open_all(void)
 	if (type)
 		open_devices();
 	for (i = 0; i < nr_monitors; i++) {
-		monitors[i].doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (monitors[i].doorbell < 0)
+		beaters[i].doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (beaters[i].doorbell < 0)
 			die("cannot make an eventfd");
 	}
 }
@@ -202,8 +155,8 @@ static void ring_some(unsigned int tick, bool last)
 
 	for (i = tick; i < nr_monitors; i += TICKS) {
 		if (last)
-			monitors[i].last_ns = now_ns();
-		if (write(monitors[i].doorbell, &one, sizeof(one)) != sizeof(one))
+			beaters[i].last_ns = now_ns();
+		if (write(beaters[i].doorbell, &one, sizeof(one)) != sizeof(one))
 			die("cannot write to eventfd %u", i);
 	}
 	took_ns = now_ns() - begin_ns;
@@ -237,10 +190,10 @@ static bool obey(void)
 		create_all();
 	} else if (!strcmp(word, "open")) {
 		open_all();
-		printf("%llu", type ? pulse_size(monitors[0].device) : 0);
+		printf("%llu", type ? pulse_size(beaters[0].device) : 0);
 	} else if (!strcmp(word, "arm")) {
 		for (i = 0; i < nr_monitors; i++)
-			arm(&monitors[i]);
+			arm(&beaters[i]);
 	} else if (!strcmp(word, "beat")) {
 		set_timer(TICK_NS);
 	} else if (!strcmp(word, "cost")) {
@@ -270,9 +223,9 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	type = argv[2];
-	monitors = calloc(nr_monitors, sizeof(*monitors));
+	beaters = calloc(nr_monitors, sizeof(*beaters));
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	if (!monitors || timer < 0)
+	if (!beaters || timer < 0)
 		die("cannot begin");
 	fds[1] = (struct pollfd) { .fd = timer, .events = POLLIN };
 	/* poll(2) does not see what stdio has read ahead. */
@@ -295,7 +248,7 @@ int main(int argc, char **argv)
 			if (left && !--left) {
 				set_timer(0);
 				for (i = 0; i < nr_monitors; i++)
-					printf("%llu ", monitors[i].last_ns);
+					printf("%llu ", beaters[i].last_ns);
 				puts("");
 				break;
 			}

@@ -2,11 +2,12 @@
 /*
  * vmm: the least that gives a guest the heartbeat device, see print_usage() below
  *
- * For those who write a VMM: what the device needs of one is in monitor_open(),
- * map_page(), set_doorbell() and device_access(), and main() has the order. The rest
- * is a machine without PCI, whose tiny guests know where the device is.
+ * For those who write a VMM: what the device needs of one is in device_open(), with
+ * ../vfio/monitor.c, in map_page(), set_doorbell() and device_access(), and main() has
+ * the order. The rest is a machine without PCI, whose tiny guests know where the device
+ * is.
  *
- * Build with gcc -O2 -Wall -Wextra -Werror -I../../uapi.
+ * Build with gcc -O2 -Wall -Wextra -Werror -I../../uapi -I../vfio vmm.c ../vfio/monitor.c.
  */
 #define _GNU_SOURCE
 #include <assert.h>
@@ -35,8 +36,7 @@
 #include <unistd.h>
 
 #include "kvm_heartbeat.h"
-
-#define MONITOR		"/sys/bus/mdev/devices/%s/"
+#include "monitor.h"
 
 /* Where things are in the guest's physical memory, which begins at 0. */
 #define BAR0		0x80000000
@@ -99,7 +99,8 @@ static __u64 count;
 static bool then_halt;
 
 /* The machine. */
-static int kvm, vm, kvm_vfio, container, group, device = -1, doorbell = -1;
+static int kvm, vm, kvm_vfio, doorbell = -1;
+static struct monitor monitor = { .container = -1, .group = -1, .device = -1 };
 static struct vfio_region_info regs = { .argsz = sizeof(regs), .index = KVM_HEARTBEAT_BAR_REGS };
 static struct vfio_region_info pulse = { .argsz = sizeof(pulse), .index = KVM_HEARTBEAT_BAR_PULSE };
 static struct kvm_heartbeat_pulse_header *page;
@@ -411,55 +412,49 @@ static void vcpu_close(struct vcpu *vcpu)
 static void tell_kvm(__u64 attr, const char *what)
 {
 	struct kvm_device_attr arg = {
-		.group = KVM_DEV_VFIO_GROUP, .attr = attr, .addr = (uintptr_t)&group,
+		.group = KVM_DEV_VFIO_GROUP, .attr = attr, .addr = (uintptr_t)&monitor.group,
 	};
 
 	check(ioctl(kvm_vfio, KVM_SET_DEVICE_ATTR, &arg), what);
 }
 
+/* A step of opening the monitor. */
+static void check_step(int ret)
+{
+	if (ret)
+		errx(1, "%s: %s: %s", uuid, monitor.step, strerror(-ret));
+}
+
 /*
  * Open the monitor's device. What comes when is not arbitrary: the module sees the VM
- * and its vCPUs at VFIO_GROUP_GET_DEVICE_FD, if KVM has been told of the group by then
+ * and its vCPUs when the device is opened, if KVM has been told of the group by then
  * and the vCPUs are there.
  */
-static void monitor_open(void)
+static void device_open(void)
 {
 	struct kvm_create_device vfio = { .type = KVM_DEV_TYPE_VFIO };
-	char path[256], link[256];
-	ssize_t len;
 
-	snprintf(path, sizeof(path), MONITOR "iommu_group", uuid);
-	len = readlink(path, link, sizeof(link) - 1);
-	if (len < 0)
-		err(1, "%s: is there a monitor of this name?", path);
-	link[len] = 0;
-	snprintf(path, sizeof(path), "/dev/vfio%.16s", strrchr(link, '/'));
-
-	container = check(open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC),
-			  "/dev/vfio/vfio: is vfio loaded, and may you use it?");
-	group = open(path, O_RDWR | O_CLOEXEC);
-	if (group < 0)
-		err(1, "%s: does another VMM use it?", path);
-	check(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), "VFIO_GROUP_SET_CONTAINER");
-	check(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU),
-	      "VFIO_SET_IOMMU: is vfio_iommu_type1 loaded?");
+	monitor_init(&monitor, uuid);
+	check_step(monitor_open_group(&monitor));
 
 	check(ioctl(vm, KVM_CREATE_DEVICE, &vfio), "KVM_CREATE_DEVICE, of type VFIO");
 	kvm_vfio = vfio.fd;
 	tell_kvm(KVM_DEV_VFIO_GROUP_ADD, "KVM_DEV_VFIO_GROUP_ADD");
 
-	device = check(ioctl(group, VFIO_GROUP_GET_DEVICE_FD, uuid), "VFIO_GROUP_GET_DEVICE_FD");
-	check(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &regs), "VFIO_DEVICE_GET_REGION_INFO");
-	check(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &pulse), "VFIO_DEVICE_GET_REGION_INFO");
+	check_step(monitor_open_device(&monitor));
+	check(ioctl(monitor.device, VFIO_DEVICE_GET_REGION_INFO, &regs),
+	      "VFIO_DEVICE_GET_REGION_INFO");
+	check(ioctl(monitor.device, VFIO_DEVICE_GET_REGION_INFO, &pulse),
+	      "VFIO_DEVICE_GET_REGION_INFO");
 }
 
-static void monitor_close(void)
+static void device_close(void)
 {
-	close(device);
+	close(monitor.device);
+	monitor.device = -1;
 	tell_kvm(KVM_DEV_VFIO_GROUP_DEL, "KVM_DEV_VFIO_GROUP_DEL");
 	close(kvm_vfio);
-	close(group);
-	close(container);
+	monitor_close(&monitor);
 }
 
 /* The pulse page is memory: the guest's accesses do not leave it. */
@@ -470,7 +465,7 @@ static void map_page(void)
 		pulse.size -= pulse.size % 4096;
 		regs.size = 4096;
 	}
-	page = get_memory(pulse.size, device, pulse.offset, "the pulse page");
+	page = get_memory(pulse.size, monitor.device, pulse.offset, "the pulse page");
 	if (uuid && page->nr_slots < nr_vcpus)
 		errx(1, "the pulse page has only %u slots: use no more vCPUs", page->nr_slots);
 	set_memory(1, BAR2, page, pulse.size);
@@ -504,9 +499,9 @@ static void device_access(struct kvm_run *run)
 	if (!uuid)
 		return;
 	if (run->mmio.is_write)
-		ret = pwrite(device, run->mmio.data, run->mmio.len, where);
+		ret = pwrite(monitor.device, run->mmio.data, run->mmio.len, where);
 	else
-		ret = pread(device, run->mmio.data, run->mmio.len, where);
+		ret = pread(monitor.device, run->mmio.data, run->mmio.len, where);
 	if (ret != run->mmio.len)
 		err(1, "cannot pass on an access at %#llx of BAR0", run->mmio.phys_addr - BAR0);
 }
@@ -529,11 +524,12 @@ static void set_doorbell(bool on)
 
 	/* No beat is lost: while only the module is there, a write still exits. */
 	if (uuid && on)
-		check(ioctl(device, VFIO_DEVICE_IOEVENTFD, &module_side),
+		check(ioctl(monitor.device, VFIO_DEVICE_IOEVENTFD, &module_side),
 		      "VFIO_DEVICE_IOEVENTFD: use -d exit with a host module that has it not");
 	check(ioctl(vm, KVM_IOEVENTFD, &kvm_side), "KVM_IOEVENTFD");
 	if (uuid && !on)
-		check(ioctl(device, VFIO_DEVICE_IOEVENTFD, &module_side), "VFIO_DEVICE_IOEVENTFD");
+		check(ioctl(monitor.device, VFIO_DEVICE_IOEVENTFD, &module_side),
+		      "VFIO_DEVICE_IOEVENTFD");
 }
 
 static void doorbell_open(void)
@@ -821,7 +817,7 @@ static __u64 run_rounds(void)
 	bool silent;
 	int state;
 
-	snprintf(path, sizeof(path), MONITOR "heartbeat/state", uuid);
+	snprintf(path, sizeof(path), MDEV "%s/heartbeat/state", uuid);
 	state = check(open(path, O_RDONLY | O_CLOEXEC), path);
 	srandom(1);
 	for (;;) {
@@ -829,7 +825,7 @@ static __u64 run_rounds(void)
 		stop_vcpus();
 		if (!silent || ++round == rounds)
 			break;
-		check(ioctl(device, VFIO_DEVICE_RESET), "VFIO_DEVICE_RESET");
+		check(ioctl(monitor.device, VFIO_DEVICE_RESET), "VFIO_DEVICE_RESET");
 		/* Or what was said of this round might be taken for the next. */
 		if (!wait_state(state, "waiting"))
 			break;
@@ -906,7 +902,7 @@ int main(int argc, char **argv)
 	for (nr = 0; nr < nr_vcpus; nr++)
 		vcpu_open(&vcpus[nr], nr);
 	if (uuid)
-		monitor_open();
+		device_open();
 	map_page();
 	if (ioeventfd)
 		doorbell_open();
@@ -932,7 +928,7 @@ int main(int argc, char **argv)
 		doorbell_close();
 	unmap_page();
 	if (uuid)
-		monitor_close();
+		device_close();
 	for (nr = 0; nr < nr_vcpus; nr++)
 		vcpu_close(&vcpus[nr]);
 	set_memory(0, 0, memory, 0);
