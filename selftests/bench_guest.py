@@ -27,10 +27,9 @@ import tempfile
 import time
 
 import hb
-from hb import Guest, GuestError
+from hb import MS, SEC, Guest, GuestError, libraries, progress, read, write
 from monitor import TRACING, Monitor
 
-SEC, MS = 10**9, 10**6
 INTERVAL = 10 * MS
 PARTS, PART = 15, 30    # so often are so many intervals measured; a median does not see what else happens now and then
 TRACES = 5              # so often are so many traced
@@ -42,20 +41,6 @@ BIN = os.path.join(hb.TOP, "build", "bin")
 AGENT = os.path.join(os.environ["KVMHB_CACHE"], "guest-agent/usr/sbin/qemu-ga")
 AGENT_SOCKET = "/tmp/agent"
 VSOCK_PORT = "4842"
-
-
-def say(text):
-    print(f"# {text}", flush=True)
-
-
-def read(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(str(text))
 
 
 def output(*command):
@@ -177,8 +162,7 @@ class Bench:
         self.trace = trace
         self.monitor = Monitor()
         self.monitor.set("interval_ns", INTERVAL)
-        # To follow its events costs more than what is measured.
-        write(f"{self.monitor.instance}/events/kvm_heartbeat/enable", 0)
+        self.monitor.ignore()
         self.more = {name: modules(name) for name in ("i6300esb", "vmw_vsock_virtio_transport")}
         self.dir = tempfile.TemporaryDirectory()
         self.guest = Guest(cpus=cpus, append="maxcpus=1", files=self._files(),
@@ -196,8 +180,7 @@ class Bench:
 
     def _files(self):
         """What the guest needs: `act`, the agent with its libraries, the devices' modules."""
-        files = {"/bin/act": f"{BIN}/act", "/bin/qemu-ga": AGENT}
-        files |= {path: path for path in re.findall(r"(/\S+) \(0x", output("ldd", AGENT))}
+        files = {"/bin/act": f"{BIN}/act", "/bin/qemu-ga": AGENT} | libraries(AGENT)
         for packed in {path for paths in self.more.values() for path in paths}:
             name = os.path.basename(packed).removesuffix(".xz")
             with (lzma.open if packed.endswith(".xz") else open)(packed, "rb") as source:
@@ -313,8 +296,9 @@ class Bench:
         self.guest.run("rmmod kvm_heartbeat_guest")
         self.settle()
         again = self.interval()
-        say(f"{cpus} CPUs, instructions an interval: idle {idle.instructions:.0f}, again {again.instructions:.0f}, "
-            f"empty timers {timers.instructions:.0f}, beats {beats.instructions:.0f}; {beats.doorbells:.3f} doorbells")
+        progress(f"{cpus} CPUs, instructions an interval: idle {idle.instructions:.0f}, "
+                 f"again {again.instructions:.0f}, empty timers {timers.instructions:.0f}, "
+                 f"beats {beats.instructions:.0f}; {beats.doorbells:.3f} doorbells")
         return (Cost(*map(statistics.mean, zip(idle, again))), timers, beats, abs(idle.instructions - again.instructions),
                 [pulses[vcpu] - empty[vcpu] for vcpu in sorted(pulses) if vcpu in empty])
 
@@ -331,7 +315,8 @@ class Results:
             "name": name, "what": what, "instructions": round(cost.instructions), "guest": round(cost.guest),
             "host": round(cost.instructions) - round(cost.guest), "exits": round(cost.exits, 2)})
         self._write()
-        say(f"{name}: {cost.instructions:.0f} instructions, {cost.guest:.0f} of them the guest's, {cost.exits:.2f} exits")
+        progress(f"{name}: {cost.instructions:.0f} instructions, {cost.guest:.0f} of them the guest's, "
+                 f"{cost.exits:.2f} exits")
 
     def cpus(self, cpus, idle, timers, beats, noise, pulses):
         """All but the baseline itself is less the baseline."""
@@ -343,8 +328,8 @@ class Results:
             "baseline": round(idle.instructions), "noise": round(noise)})
         if pulses:
             self.all["pulse"] = round(statistics.mean(pulses))
-            say(f"{cpus} CPUs: a pulse without doorbell is {min(pulses):.0f} to {max(pulses):.0f} instructions more "
-                "than an empty timer")
+            progress(f"{cpus} CPUs: a pulse without doorbell is {min(pulses):.0f} to {max(pulses):.0f} "
+                     "instructions more than an empty timer")
         self._write()
 
     def _write(self):

@@ -33,14 +33,15 @@ import sys
 import time
 
 import hb
+from hb import SEC, progress
+from monitor import TYPE, states_traced
 
 SIZES = 100, 1000, 10000
 VMS = 100, 1000
 # What a device that does nothing takes is the same however many there are. With many, what else goes on counts little.
 NR_BARE = 10000
 
-SECOND = 1000000000
-INTERVAL = SECOND
+INTERVAL = SEC
 TIMEOUT = 2 * INTERVAL   # which is the default
 
 # What is measured is a mean over so many seconds. It costs little to have them long: virtual time leaps over idleness.
@@ -51,17 +52,10 @@ SETTLE_S = 20
 MODULES = f"{hb.TOP}/build/{os.uname().release}/src"
 BARE = f"{MODULES}/selftests/modules/kvm_heartbeat_bare.ko"
 HEARTBEAT = f"{MODULES}/host-module/kvm_heartbeat.ko"
-TYPES = "/sys/class/mdev_bus/{}/mdev_supported_types"
-TYPE_BARE = TYPES.format("kvm_heartbeat_bare") + "/platform-bare"
-TYPE_HEARTBEAT = TYPES.format("kvm_heartbeat") + "/kvm_heartbeat-vm"
-TRACE = pathlib.Path("/sys/kernel/tracing/instances/scale")
+TYPE_BARE = "/sys/class/mdev_bus/kvm_heartbeat_bare/mdev_supported_types/platform-bare"
 
 # Beside slabs, what the kernel takes for itself and counts.
 MEMORY = "VmallocUsed", "KernelStack", "PageTables", "Percpu"
-
-
-def progress(text):
-    print(f"# {text}", flush=True)
 
 
 class Process:
@@ -134,7 +128,7 @@ def busy():
     begin, idle_before = time.monotonic_ns(), idle()
     time.sleep(WINDOW_S)
     elapsed, idled = time.monotonic_ns() - begin, idle() - idle_before
-    return SECOND * (elapsed - idled) / elapsed
+    return SEC * (elapsed - idled) / elapsed
 
 
 def beating(process):
@@ -169,30 +163,17 @@ def log_number():
         return int(log.read(8192).split(b",")[1])
 
 
-@contextlib.contextmanager
-def tracing():
-    """Only what is to be counted is kept, and there is room for all of it."""
-    TRACE.mkdir()
-    (TRACE / "trace_clock").write_text("mono")
-    (TRACE / "buffer_size_kb").write_text("16384")
-    (TRACE / "events/kvm_heartbeat/state/filter").write_text('new == "unresponsive" || cause == "host-degraded"')
-    (TRACE / "events/kvm_heartbeat/state/enable").write_text("1")
-    try:
-        yield
-    finally:
-        TRACE.rmdir()
-
-
 def silence(stop):
     """All fall silent: stop() sees to it, and returns when each has beaten last, or None to go by the monitors' word."""
-    with tracing():
+    # Only what is to be counted is kept, and there is room for all of it.
+    with states_traced('new == "unresponsive" || cause == "host-degraded"', kib=16384) as trace:
         first_line = log_number()
         last_beats = stop()
         # None may be reported twice: so it is not enough to wait for the last.
         time.sleep(WINDOW_S)
         lines = log_number() - first_line - 1
-        statistics = (TRACE / "per_cpu/cpu0/stats").read_text()
-        text = (TRACE / "trace").read_text()
+        statistics = hb.read(f"{trace}/per_cpu/cpu0/stats")
+        text = hb.read(f"{trace}/trace")
     if not re.search(r"^overrun: 0$", statistics, re.M) or not re.search(r"^dropped events: 0$", statistics, re.M):
         raise hb.GuestError(f"the trace is not complete, its buffer is too small:\n{statistics}")
 
@@ -201,8 +182,8 @@ def silence(stop):
             r" (\d+\.\d+): state: vm=[-\w]+-(\w+) old=[-\w]+ new=([-\w]+) cause=[-\w]+ last_beat_ns=(\d+)", text):
         vm = int(vm, 16)
         if state == "unresponsive":
-            reports[vm].append(float(seconds) - last_beats[vm] / SECOND if last_beats else int(silence_ns) / SECOND)
-    late = {vm: silences[0] - TIMEOUT / SECOND for vm, silences in reports.items()}
+            reports[vm].append(float(seconds) - last_beats[vm] / SEC if last_beats else int(silence_ns) / SEC)
+    late = {vm: silences[0] - TIMEOUT / SEC for vm, silences in reports.items()}
     states = collections.Counter(pathlib.Path(path).read_text().strip()
                                  for path in glob.glob("/sys/bus/mdev/devices/*/heartbeat/state"))
     progress(f"  silent: {len(late)} reported, {min(late.values(), default=0):.6f} to "
@@ -219,7 +200,7 @@ def silence(stop):
 def measure(number, bare_memory):
     """One row of eventfds."""
     progress(f"{number} monitors")
-    with modules(), Process(number, TYPE_HEARTBEAT) as process:
+    with modules(), Process(number, TYPE) as process:
         with Process(number) as eventfds:
             eventfds.ask("open")
             eventfds.ask("beat")
@@ -252,7 +233,7 @@ def measure_vms(number):
         vmms, intervals = [], []
         for vm in range(number):
             uuid = f"5e1f7e57-0000-4000-8ca1-{vm:012x}"
-            pathlib.Path(f"{TYPE_HEARTBEAT}/create").write_text(uuid)
+            pathlib.Path(f"{TYPE}/create").write_text(uuid)
             intervals.append(pathlib.Path(f"/sys/bus/mdev/devices/{uuid}/heartbeat/interval_ns"))
             vmms.append(stack.enter_context(subprocess.Popen(
                 [f"{hb.TOP}/build/bin/vmm", "-m", uuid, "-d", "ioeventfd", "beat", "0", "halt"],

@@ -12,15 +12,13 @@ module loaded. Writes KVMHB_OUT/vmm.json:
 """
 
 import json
-import os
 import re
 import subprocess
 import time
 
 import hb
-from monitor import TRACING, Event, Monitor
-
-TRACE = f"{TRACING}/instances/bench"
+from hb import MS, progress, read, write
+from monitor import Event, Monitor, states_traced
 
 # So many that the host's timer interrupts, which come in between, do not show.
 RINGS = 50000
@@ -32,17 +30,8 @@ PULSE_GUEST = 4
 
 # Silences of a guest that spins take the emulator's time; those of one that halts are leapt over.
 ROUNDS = {"spin": 500, "halt": 500}
-INTERVAL = 10000000
+INTERVAL = 10 * MS
 TIMEOUT = 2 * INTERVAL
-
-
-def progress(text):
-    print(f"# {text}", flush=True)
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(str(text))
 
 
 def vmm(*arguments):
@@ -66,17 +55,12 @@ def cost(name, what, guest, *arguments):
 
 def latency(monitor, kind, rounds):
     """Silences of one kind, each at a random phase."""
-    os.mkdir(TRACE)
-    write(f"{TRACE}/trace_clock", "mono")
-    write(f"{TRACE}/events/kvm_heartbeat/state/filter", 'new == "unresponsive"')
-    write(f"{TRACE}/events/kvm_heartbeat/state/enable", 1)
-    begin = time.monotonic()
-    vmm("-m", monitor.uuid, "-d", "ioeventfd", "-r", rounds, "beat", 3, kind)
-    seconds = time.monotonic() - begin
-    # Only now: who reads along takes CPU time from the guest.
-    with open(f"{TRACE}/trace", encoding="utf-8") as trace:
-        reports = [Event(line.rstrip("\n")) for line in trace if not line.startswith("#")]
-    os.rmdir(TRACE)
+    with states_traced('new == "unresponsive"') as trace:
+        begin = time.monotonic()
+        vmm("-m", monitor.uuid, "-d", "ioeventfd", "-r", rounds, "beat", 3, kind)
+        seconds = time.monotonic() - begin
+        # Only now: who reads along takes CPU time from the guest.
+        reports = [Event(line) for line in read(f"{trace}/trace").splitlines() if not line.startswith("#")]
     if len(reports) != rounds:
         raise hb.GuestError(f"{rounds} silences, but {len(reports)} reports")
     found = {"cause": " ".join(sorted({event.cause for event in reports})),
@@ -90,8 +74,7 @@ def latency(monitor, kind, rounds):
 
 def main():
     monitor = Monitor()
-    # A beat that is traced costs more.
-    write(f"{monitor.instance}/events/kvm_heartbeat/enable", 0)
+    monitor.ignore()
     ours = "-m", monitor.uuid
     rows = [
         cost("bare ioeventfd", "the minimal VMM, an eventfd that nobody listens to",

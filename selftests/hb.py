@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +26,9 @@ import threading
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUT = os.environ.get("KVMHB_OUT", os.path.join(TOP, "build"))
 
+MS = 10**6
+SEC = 10**9
+
 # The end of an interrupt is an exit: it is almost the first thing that a handler does. An emulated SVM delivered what KVM
 # injects twice if it had to leave the guest before that. rig/emulator has mended it; figures were measured with this.
 CPU = "host,kvm-pv-eoi=off"
@@ -34,6 +38,34 @@ BOOT_TIMEOUT = 300
 TIMEOUT = 120
 
 
+def read(path):
+    """The text of a file."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def write(path, text):
+    """Write a text or number, as a file that the kernel makes expects it."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(str(text))
+
+
+def save(name, lines):
+    """Leave a log with the results."""
+    write(os.path.join(OUT, name), "".join(f"{line}\n" for line in lines))
+
+
+def progress(text):
+    """Say how far it is, in TAP's way."""
+    print(f"# {text}", flush=True)
+
+
+def libraries(program):
+    """The libraries of a program of this machine, as files of a guest."""
+    ldd = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    return {path: path for path in re.findall(r"(/\S+) \(", ldd)}
+
+
 def kernels():
     """The guests' kernel trees."""
     return os.environ["KVMHB_GUESTS"].split("\n")
@@ -41,8 +73,7 @@ def kernels():
 
 def release(kernel):
     """The release of a kernel tree, as in uname -r."""
-    with open(os.path.join(kernel, "version"), encoding="utf-8") as file:
-        return file.read().strip()
+    return read(os.path.join(kernel, "version")).strip()
 
 
 def series(kernel):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A monitor of the host module, as its users see it: sysfs, poll(2), trace events, the kernel log."""
 
+import contextlib
 import itertools
 import os
 import re
@@ -9,9 +10,9 @@ import threading
 import time
 import uuid
 
-from hb import TIMEOUT, Timeout
+from hb import TIMEOUT, Timeout, read, write
 
-CREATE = "/sys/class/mdev_bus/kvm_heartbeat/mdev_supported_types/kvm_heartbeat-vm/create"
+TYPE = "/sys/class/mdev_bus/kvm_heartbeat/mdev_supported_types/kvm_heartbeat-vm"
 TRACING = "/sys/kernel/tracing"
 
 
@@ -33,6 +34,22 @@ class Event:
         return self.text.strip()
 
 
+@contextlib.contextmanager
+def states_traced(which, kib=None):
+    """A trace of its own, to be read afterwards, of the changes of state that a filter lets through: its folder."""
+    folder = f"{TRACING}/instances/states"
+    os.mkdir(folder)
+    try:
+        write(f"{folder}/trace_clock", "mono")
+        if kib:
+            write(f"{folder}/buffer_size_kb", kib)
+        write(f"{folder}/events/kvm_heartbeat/state/filter", which)
+        write(f"{folder}/events/kvm_heartbeat/state/enable", 1)
+        yield folder
+    finally:
+        os.rmdir(folder)
+
+
 class Monitor:
     """Creates a monitor and follows its trace events in a trace instance of its own."""
 
@@ -47,17 +64,12 @@ class Monitor:
         self._changed = threading.Condition()
 
         os.mkdir(self.instance)
-        self._write(f"{self.instance}/trace_clock", "mono")
-        self._write(f"{self.instance}/events/kvm_heartbeat/filter", f'vm == "{self.uuid}"')
-        self._write(f"{self.instance}/events/kvm_heartbeat/enable", "1")
+        write(f"{self.instance}/trace_clock", "mono")
+        write(f"{self.instance}/events/kvm_heartbeat/filter", f'vm == "{self.uuid}"')
+        write(f"{self.instance}/events/kvm_heartbeat/enable", "1")
         self._pipe = open(f"{self.instance}/trace_pipe", encoding="utf-8")
         threading.Thread(target=self._follow, daemon=True).start()
-        self._write(CREATE, self.uuid)
-
-    @staticmethod
-    def _write(path, text):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(str(text))
+        write(f"{TYPE}/create", self.uuid)
 
     def _follow(self):
         for line in self._pipe:
@@ -73,8 +85,7 @@ class Monitor:
 
     def get(self, name):
         """What a sysfs file says."""
-        with open(f"{self.dir}/heartbeat/{name}", encoding="utf-8") as file:
-            return file.read().strip()
+        return read(f"{self.dir}/heartbeat/{name}").strip()
 
     def number(self, name):
         """What a sysfs file says, as a number."""
@@ -82,12 +93,12 @@ class Monitor:
 
     def set(self, name, value):
         """Write a sysfs file."""
-        self._write(f"{self.dir}/heartbeat/{name}", value)
+        write(f"{self.dir}/heartbeat/{name}", value)
 
     def mark(self):
         """This moment's place in the stream of events, for the functions below."""
         text = f"mark={next(self._marks)}"
-        self._write(f"{self.instance}/trace_marker", text)
+        write(f"{self.instance}/trace_marker", text)
         with self._changed:
             if not self._changed.wait_for(lambda: self._seen_mark == text, TIMEOUT):
                 raise Timeout(f"waited {TIMEOUT} s for the trace to come to {text}")
@@ -116,7 +127,11 @@ class Monitor:
 
     def only_beat(self, number):
         """From now on only the beat of that number is among the events: nobody could follow all of a fast guest."""
-        self._write(f"{self.instance}/events/kvm_heartbeat/beat/filter", f'vm == "{self.uuid}" && beats == {number}')
+        write(f"{self.instance}/events/kvm_heartbeat/beat/filter", f'vm == "{self.uuid}" && beats == {number}')
+
+    def ignore(self):
+        """Follow its events no more: a beat that is traced costs more."""
+        write(f"{self.instance}/events/kvm_heartbeat/enable", "0")
 
     def history(self, since=0):
         """The states after a mark, as 'state' or 'state:cause'."""
@@ -152,5 +167,5 @@ class Monitor:
 
     def remove(self):
         """Remove the monitor and what followed it."""
-        self._write(f"{self.dir}/remove", "1")
-        self._write(f"{self.instance}/events/kvm_heartbeat/enable", "0")
+        write(f"{self.dir}/remove", "1")
+        self.ignore()
