@@ -13,9 +13,9 @@ import os
 import sys
 import time
 
-from guest_test import GUEST_KO
-from hb import OUT, Guest, GuestError
+from hb import OUT, Guest, GuestError, progress
 from monitor import Monitor
+from run import GUEST_KO
 
 
 def boot(monitor, cpus):
@@ -44,9 +44,9 @@ def main():
         why = boot(monitor, cpus)
         failed += bool(why)
         for line in why.splitlines():
-            print(f"# {line}", flush=True)
+            progress(line)
         if done % 10 == 0 or done == number:
-            print(f"# {done - failed} of {done} came up, {time.monotonic() - begin:.0f} s", flush=True)
+            progress(f"{done - failed} of {done} came up, {time.monotonic() - begin:.0f} s")
     print(f"{'not ' if failed else ''}ok 1 {number - failed} of {number} guests came up")
     sys.exit(failed != 0)
 

@@ -9,10 +9,10 @@ import os
 import threading
 import time
 
-from hb import Guest
+from hb import SEC, Guest
 from monitor import Monitor
+from run import FAULT, FAULT_KO, GUEST_KO
 
-SEC = 10**9
 BEGIN = time.monotonic()
 
 
@@ -61,7 +61,7 @@ def main():
     with Waiting("the guest's kernel boots"):
         release = guest.wait_boot()
     say(f"the guest is up ({release}) and loads its driver")
-    guest.run("insmod /lib/kvmhb/kvm_heartbeat_guest.ko")
+    guest.run(f"insmod {GUEST_KO}")
     alive = monitor.wait_state("alive")
     say("ALIVE")
     say(f"   trace  {alive}")
@@ -82,8 +82,8 @@ def main():
 
     say("FROZEN for 5 s: a module in the guest turns interrupts off on all its CPUs and holds them (stop_machine)")
     since = monitor.mark()
-    guest.run("insmod /lib/kvmhb/kvm_heartbeat_fault.ko")
-    frozen = guest.send("echo 5000 > /sys/module/kvm_heartbeat_fault/parameters/freeze_ms")
+    guest.run(f"insmod {FAULT_KO}")
+    frozen = guest.send(f"echo 5000 > {FAULT}/freeze_ms")
     late = monitor.wait_state("late", since)
     say("LATE")
     say(f"   trace  {late}")

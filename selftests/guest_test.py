@@ -10,88 +10,17 @@ out what depends on one side's kernel alone. TEST is a name of the list below, a
 The number is the guest's kernel, one of those that `host` was given.
 """
 
-import glob
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import traceback
 
-from hb import Guest, OUT, TOP, kernels, series
+from hb import MS, SEC, TOP, kernels, read, save, series
 from monitor import Monitor
-
-GUEST_KO = "/lib/kvmhb/kvm_heartbeat_guest.ko"
-FAULT_KO = "/lib/kvmhb/kvm_heartbeat_fault.ko"
-FAULT = "/sys/module/kvm_heartbeat_fault/parameters"
-DRIVER = "/sys/bus/pci/drivers/kvm_heartbeat_guest"
-TROUBLE = re.compile(r"BUG:|WARNING:|Oops|KASAN|UBSAN|ODEBUG|possible .* deadlock|soft lockup|hung_task")
-
-MS = 10**6
-SEC = 10**9
-
-
-def expect(seen, expected, what=""):
-    if seen != expected:
-        raise AssertionError(f"{what or 'expected'}: {expected!r}, seen: {seen!r}")
-
-
-def expect_in(seen, low, high, what):
-    if not low <= seen <= high:
-        raise AssertionError(f"{what}: {low!r} to {high!r} expected, seen: {seen!r}")
-
-
-def vms():
-    """The VMs that KVM has."""
-    return glob.glob("/sys/kernel/debug/kvm/[0-9]*")
-
-
-def dynamic(program):
-    """A program of this machine, with its libraries, as files of a guest."""
-    ldd = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    return {path: path for path in [program] + re.findall(r"(/\S+) \(", ldd)}
-
-
-class Run:
-    """The VM under test and its monitor."""
-
-    def __init__(self, **guest_options):
-        self.monitor = Monitor()
-        self.options = guest_options
-        self.others = vms()
-        self.guest = None
-
-    def start(self, **options):
-        defaults = {"cpus": 2, "append": "panic=0", "devices": [self.monitor.device],
-                    "files": {"/bin/poke": f"{TOP}/build/bin/poke"} | dynamic("/usr/bin/wdctl")}
-        self.guest = Guest(**(defaults | self.options | options))
-        self.wait_boot()
-
-    def wait_boot(self):
-        """Wait for the guest to boot; what its kernel has to say of that is not our affair."""
-        self.guest.wait_boot()
-        self.guest.run("dmesg -c >/dev/null")
-
-    def load(self):
-        """Load the guest's driver: the state becomes alive."""
-        since = self.monitor.mark()
-        self.guest.run(f"insmod {GUEST_KO}")
-        self.monitor.wait_state("alive", since)
-
-    def no_trouble(self):
-        """The guest's kernel has nothing to complain of since it booted. Asked before each of its ends."""
-        for line in self.guest.run("dmesg").splitlines():
-            if TROUBLE.search(line):
-                raise AssertionError(f"the guest's kernel says: {line}")
-
-    def pulses(self, cpu):
-        """What the pulse slot of a guest CPU says: (pulses, flags). Read behind the guest's back."""
-        bar2 = self.guest.run("sed -n 3p /sys/bus/pci/drivers/kvm_heartbeat_guest/0*/resource").split()[0]
-        slot = int(bar2, 0) + 128 + 64 * cpu
-        words = self.guest.qmp("human-monitor-command", **{"command-line": f"xp /2gx {slot:#x}"})
-        pulses, flags = words.split(":")[1].split()
-        return int(pulses, 0), int(flags, 0)
+from run import (DRIVER, FAULT, FAULT_KO, GUEST_KO, Run, dynamic, expect, expect_in, vms,
+                 test_kexec, test_reboot)   # pylint: disable=unused-import
 
 
 def test_waiting_until_the_driver_comes(run):
@@ -286,8 +215,7 @@ exec /lib/systemd/systemd
 
 def test_systemd(run):
     """systemd feeds the watchdog (RuntimeWatchdogSec), until it crashes"""
-    with open(f"{TOP}/selftests/rig/guest-init", encoding="utf-8") as file:
-        head, tail = file.read().split("exec 3<>/dev/vport0p1\nprintf")
+    head, tail = read(f"{TOP}/selftests/rig/guest-init").split("exec 3<>/dev/vport0p1\nprintf")
     with tempfile.NamedTemporaryFile("w") as init:
         print(head, "{ exec 3<>/dev/vport0p1\nprintf", tail, SYSTEMD, sep="", file=init, flush=True)
         other = Run(kernel=run.options["kernel"], append="rdinit=/systemd-init",
@@ -445,34 +373,6 @@ def test_device_reset(run):
         other.no_trouble()
     monitor.wait_state("detached", since)
     monitor.remove()
-
-
-def test_kexec(run):
-    """kexec is a reboot that says goodbye; the next kernel takes over"""
-    run.no_trouble()
-    # A CPU hashes the image and schedules nothing meanwhile, for long in emulation.
-    run.monitor.set("timeout_ns", 60 * SEC)
-    run.guest.run("kexec -l /boot/vmlinuz /boot/initrd")
-    run.monitor.set("timeout_ns", 0)
-    since = run.monitor.mark()
-    run.guest.send("kexec -e")
-    run.monitor.wait_state("stopped", since, cause="reboot")
-    run.wait_boot()
-    run.load()
-    expect(run.monitor.history(since), ["stopped:reboot", "alive"])
-
-
-def test_reboot(run):
-    """A reboot says goodbye, resets, and begins anew"""
-    run.no_trouble()
-    since = run.monitor.mark()
-    run.guest.send("reboot -f")
-    run.monitor.wait_state("stopped", since, cause="reboot")
-    run.monitor.wait_state("waiting", since)
-    run.wait_boot()
-    run.load()
-    expect(run.monitor.history(since), ["stopped:reboot", "waiting", "alive"])
-    run.monitor.wait_beats(2)
 
 
 def test_hot_unplug(run):
@@ -647,11 +547,6 @@ ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retu
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
          "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off",
          "nothing_is_left"]
-
-
-def save(name, lines):
-    with open(os.path.join(OUT, name), "w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
 
 
 def main():

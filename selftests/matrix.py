@@ -21,8 +21,8 @@ import threading
 import time
 import traceback
 
-from guest_test import FAULT, FAULT_KO, MS, SEC, Run, expect, expect_in, save, test_kexec, test_reboot
-from hb import TOP, Gdb, GuestError, Timeout, kernels
+from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, save
+from run import FAULT, FAULT_KO, Run, expect, expect_in, test_kexec, test_reboot
 
 TIMINGS = {"200ms": 200 * MS, "2s": 2 * SEC}   # the interval; the timeout is twice as long
 MERE = ["late"] + [f"late:{cause}" for cause in ("starved", "paused", "vmm-stuck", "host-blocked", "host-degraded")]

@@ -15,9 +15,9 @@ import sys
 import time
 import traceback
 
-from guest_test import MS, SEC, expect, expect_in, vms
-from hb import TIMEOUT, TOP
+from hb import MS, SEC, TIMEOUT, TOP
 from monitor import Monitor
+from run import expect, expect_in, vms
 
 VMM = f"{TOP}/build/bin/vmm"
 # A second is long for the guest, and what an emulated host is late by is short beside it.

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What tests of guests are written with: a VM under test, and what is expected of it. Runs inside the rig's host."""
+
+import glob
+import re
+
+from hb import SEC, TOP, Guest, libraries
+from monitor import Monitor
+
+# In the guest.
+GUEST_KO = "/lib/kvmhb/kvm_heartbeat_guest.ko"
+FAULT_KO = "/lib/kvmhb/kvm_heartbeat_fault.ko"
+DRIVER = "/sys/bus/pci/drivers/kvm_heartbeat_guest"
+FAULT = "/sys/module/kvm_heartbeat_fault/parameters"
+TROUBLE = re.compile(r"BUG:|WARNING:|Oops|KASAN|UBSAN|ODEBUG|possible .* deadlock|soft lockup|hung_task")
+
+
+def expect(seen, expected, what=""):
+    if seen != expected:
+        raise AssertionError(f"{what or 'expected'}: {expected!r}, seen: {seen!r}")
+
+
+def expect_in(seen, low, high, what):
+    if not low <= seen <= high:
+        raise AssertionError(f"{what}: {low!r} to {high!r} expected, seen: {seen!r}")
+
+
+def vms():
+    """The VMs that KVM has."""
+    return glob.glob("/sys/kernel/debug/kvm/[0-9]*")
+
+
+def dynamic(program):
+    """A program of this machine, with its libraries, as files of a guest."""
+    return {program: program} | libraries(program)
+
+
+class Run:
+    """The VM under test and its monitor."""
+
+    def __init__(self, **guest_options):
+        self.monitor = Monitor()
+        self.options = guest_options
+        self.others = vms()
+        self.guest = None
+
+    def start(self, **options):
+        defaults = {"cpus": 2, "append": "panic=0", "devices": [self.monitor.device],
+                    "files": {"/bin/poke": f"{TOP}/build/bin/poke"} | dynamic("/usr/bin/wdctl")}
+        self.guest = Guest(**(defaults | self.options | options))
+        self.wait_boot()
+
+    def wait_boot(self):
+        """Wait for the guest to boot; what its kernel has to say of that is not our affair."""
+        self.guest.wait_boot()
+        self.guest.run("dmesg -c >/dev/null")
+
+    def load(self):
+        """Load the guest's driver: the state becomes alive."""
+        since = self.monitor.mark()
+        self.guest.run(f"insmod {GUEST_KO}")
+        self.monitor.wait_state("alive", since)
+
+    def no_trouble(self):
+        """The guest's kernel has nothing to complain of since it booted. Asked before each of its ends."""
+        for line in self.guest.run("dmesg").splitlines():
+            if TROUBLE.search(line):
+                raise AssertionError(f"the guest's kernel says: {line}")
+
+    def pulses(self, cpu):
+        """What the pulse slot of a guest CPU says: (pulses, flags). Read behind the guest's back."""
+        bar2 = self.guest.run(f"sed -n 3p {DRIVER}/0*/resource").split()[0]
+        slot = int(bar2, 0) + 128 + 64 * cpu
+        words = self.guest.qmp("human-monitor-command", **{"command-line": f"xp /2gx {slot:#x}"})
+        pulses, flags = words.split(":")[1].split()
+        return int(pulses, 0), int(flags, 0)
+
+
+# Two tests that matrix.py has, too.
+
+def test_kexec(run):
+    """kexec is a reboot that says goodbye; the next kernel takes over"""
+    run.no_trouble()
+    # A CPU hashes the image and schedules nothing meanwhile, for long in emulation.
+    run.monitor.set("timeout_ns", 60 * SEC)
+    run.guest.run("kexec -l /boot/vmlinuz /boot/initrd")
+    run.monitor.set("timeout_ns", 0)
+    since = run.monitor.mark()
+    run.guest.send("kexec -e")
+    run.monitor.wait_state("stopped", since, cause="reboot")
+    run.wait_boot()
+    run.load()
+    expect(run.monitor.history(since), ["stopped:reboot", "alive"])
+
+
+def test_reboot(run):
+    """A reboot says goodbye, resets, and begins anew"""
+    run.no_trouble()
+    since = run.monitor.mark()
+    run.guest.send("reboot -f")
+    run.monitor.wait_state("stopped", since, cause="reboot")
+    run.monitor.wait_state("waiting", since)
+    run.wait_boot()
+    run.load()
+    expect(run.monitor.history(since), ["stopped:reboot", "waiting", "alive"])
+    run.monitor.wait_beats(2)
