@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#define KVMHB_TEST_CLOCK
 #include "test.h"
 
 #include <linux/smp.h>
