@@ -21,7 +21,7 @@ import threading
 import time
 import traceback
 
-from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, save
+from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, save, write
 from run import FAULT, FAULT_KO, Run, expect, expect_in, test_kexec, test_reboot
 
 TIMINGS = {"200ms": 200 * MS, "2s": 2 * SEC}   # the interval; the timeout is twice as long
@@ -63,11 +63,6 @@ def story(history, name=None):
             if state != "alive":
                 forgiven = None
     return told[1:]
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(str(text))
 
 
 def threads(run):
