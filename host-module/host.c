@@ -194,17 +194,6 @@ void kvmhb_host_exit(void)
 }
 
 /**
- * kvmhb_host_sleeps - how often the host went to sleep and woke up
- *
- * Return: a number that changes with each; between two looks at which it differs
- * guests were frozen for an unknown time. Context: any.
- */
-int kvmhb_host_sleeps(void)
-{
-	return atomic_read(&sleeps);
-}
-
-/**
  * kvmhb_host_ask - ask all CPUs of the host whether they live
  *
  * Does nothing while answers to an earlier question are outstanding, and just after
@@ -256,57 +245,27 @@ bool kvmhb_host_answered(u64 since_ns)
 }
 
 /**
- * kvmhb_host_asking_ns - how long some CPU of the host has not answered
+ * kvmhb_host_look - look at the host
+ * @host: where to store how it is
  *
- * Return: ns, 0 if all have. Context: any.
+ * Context: any.
  */
-u64 kvmhb_host_asking_ns(void)
+void kvmhb_host_look(struct kvmhb_host *host)
 {
 	unsigned long flags;
-	u64 ns = 0;
 
+	*host = (struct kvmhb_host) {
+		.sleeps = atomic_read(&sleeps),
+		.deaf_ns = READ_ONCE(round.deaf_ns),
+	};
 	if (!READ_ONCE(round.asking))
-		return 0;
+		return;
 	raw_spin_lock_irqsave(&round.lock, flags);
-	if (round.asking)
-		ns = max_t(u64, ktime_get_ns() - round.asked_ns, 1);
+	host->deaf_ns = round.deaf_ns;
+	if (round.asking) {
+		host->deaf_ns += host_round_deaf_ns();
+		host->asking_ns = ktime_get_ns() - round.asked_ns;
+		host->unheard_cpu = cpumask_first(&round.unheard);
+	}
 	raw_spin_unlock_irqrestore(&round.lock, flags);
-	return ns;
-}
-
-/**
- * kvmhb_host_deaf_ns - how long CPUs of the host have not answered so far
- *
- * Return: ns, a sum that grows while an answer is outstanding. Context: any.
- */
-u64 kvmhb_host_deaf_ns(void)
-{
-	unsigned long flags;
-	u64 ns;
-
-	if (!READ_ONCE(round.asking))
-		return READ_ONCE(round.deaf_ns);
-	raw_spin_lock_irqsave(&round.lock, flags);
-	ns = round.deaf_ns;
-	if (round.asking)
-		ns += host_round_deaf_ns();
-	raw_spin_unlock_irqrestore(&round.lock, flags);
-	return ns;
-}
-
-/**
- * kvmhb_host_unheard_cpu - name a CPU of the host that does not answer
- *
- * Return: the first of those that were asked and have not answered, or a number that is
- * none if all have. Context: any.
- */
-unsigned int kvmhb_host_unheard_cpu(void)
-{
-	unsigned long flags;
-	unsigned int cpu;
-
-	raw_spin_lock_irqsave(&round.lock, flags);
-	cpu = cpumask_first(&round.unheard);
-	raw_spin_unlock_irqrestore(&round.lock, flags);
-	return cpu;
 }

@@ -9,7 +9,6 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "host.h"
 #include "timing.h"
 #include "vcpu.h"
 #include "verdict.h"
@@ -143,22 +142,19 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 	u64 late_ns = min(watch_overrun_ns(look, now_ns), elapsed_ns);
 	u64 timer_late_ns = min(watch_overrun_ns(look, look->asked_ns ?: now_ns), late_ns);
 	u64 lateness_max_ns = kvmhb_lateness_max_ns(&look->timing);
-	u64 deaf_ns = kvmhb_host_deaf_ns();
-	int sleeps = kvmhb_host_sleeps();
+	struct kvmhb_host host;
 	u64 denied_ns;
 
+	kvmhb_host_look(&host);
 	/* If our timer came too late, so may the guest's. What we waited for a CPU is ours. */
 	denied_ns = watch->nr_vcpus ? timer_late_ns : late_ns;
 	/* A vCPU or a timer may be on a host CPU that serves no interrupt. */
-	denied_ns = max(denied_ns, min(deaf_ns - watch->deaf_ns, elapsed_ns));
-	if (sleeps != watch->sleeps)
+	denied_ns = max(denied_ns, min(host.deaf_ns - watch->host.deaf_ns, elapsed_ns));
+	if (host.sleeps != watch->host.sleeps)
 		denied_ns = elapsed_ns;
 
-	watch->sleeps = sleeps;
-	watch->deaf_ns = deaf_ns;
-	watch->deaf = kvmhb_host_asking_ns() > max(lateness_max_ns, kvmhb_host_resolution_ns());
-	if (watch->deaf)
-		watch->deaf_cpu = kvmhb_host_unheard_cpu();
+	watch->host = host;
+	watch->deaf = host.asking_ns > max(lateness_max_ns, kvmhb_host_resolution_ns());
 	kvmhb_host_late(late_ns);
 	watch->host_late = late_ns > lateness_max_ns;
 	watch->host_late |= watch_is_robbed(watch, elapsed_ns);
@@ -264,11 +260,10 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 	watch->last_beat_ns = 0;
 	watch->out = false;
 	watch->host_late = false;
-	watch->sleeps = kvmhb_host_sleeps();
+	kvmhb_host_look(&watch->host);
 	watch->steal_ns = kvmhb_evidence_steal_ns();
 	watch->steal_span_ns = 0;
 	watch->robbed = false;
-	watch->deaf_ns = kvmhb_host_deaf_ns();
 	watch->deaf = false;
 	watch_look_at_vcpus(watch, kvm, 0, &waited_ns);
 	kvmhb_layers_restart(&watch->layers, pulse);
@@ -312,7 +307,7 @@ void kvmhb_watch_keep(struct kvmhb_watch *watch, const struct kvmhb_verdict *ver
 	judged->silence_ns = c->silence_ns;
 	judged->run_ns = c->run_ns;
 	judged->deaf = watch->deaf;
-	judged->deaf_cpu = watch->deaf_cpu;
+	judged->deaf_cpu = watch->host.unheard_cpu;
 	judged->vcpus = kvmhb_grow(judged->vcpus, &judged->nr_vcpus, watch->nr_vcpus,
 				   sizeof(*judged->vcpus));
 	for (nr = 0; nr < judged->nr_vcpus; nr++)

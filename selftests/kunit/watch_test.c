@@ -324,7 +324,7 @@ static void watch_run_clock(struct kunit *test)
 	KUNIT_EXPECT_LT(test, watch->run_ns, run_ns + HOUR);
 	KUNIT_EXPECT_TRUE(test, watch->host_late);
 	KUNIT_EXPECT_TRUE(test, watch->deaf);
-	KUNIT_EXPECT_EQ(test, watch->deaf_cpu, 1);
+	KUNIT_EXPECT_EQ(test, watch->host.unheard_cpu, 1);
 	KUNIT_EXPECT_TRUE(test, host_cpu_answers(1));
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_FALSE(test, watch->host_late);
