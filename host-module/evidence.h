@@ -52,6 +52,26 @@ struct kvmhb_vcpu {
 	u64 picked_ns;
 };
 
+/*
+ * What users see of it, in trace and sysfs: type, name, format, value. That is ABI: add at the
+ * end, never rename.
+ */
+#define KVMHB_VCPU_SHOWN(field, seen)							\
+	field(pid_t, pid, "%d", (seen)->pid)						\
+	field(char, task, "%c", (seen)->task ?: '-')					\
+	field(bool, running, "%d", (seen)->running)					\
+	field(bool, halted, "%d", (seen)->halted)					\
+	field(u32, exit, "%u", (seen)->exit)						\
+	field(u64, exits, "%llu", (seen)->exits)					\
+	field(u64, irqs, "%llu", (seen)->irqs)						\
+	field(u64, signals, "%llu", (seen)->signals)					\
+	field(u64, exec_ns, "%llu", (seen)->exec_ns)					\
+	field(u64, halted_ns, "%llu", (seen)->halted_ns)				\
+	field(u64, run_delay_ns, "%llu", (seen)->run_delay_ns)				\
+	field(u64, queued_ns, "%llu", (seen)->queued_ns)
+
+#define KVMHB_VCPU_FORMAT(type, name, format, value)	" " #name "=" format
+
 bool kvmhb_evidence_get(struct kvm *kvm);
 void kvmhb_evidence_put(struct kvm *kvm);
 unsigned int kvmhb_evidence_nr_vcpus(struct kvm *kvm);

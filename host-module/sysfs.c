@@ -9,14 +9,6 @@
 #include "monitor.h"
 #include "sysfs.h"
 
-static struct kvmhb_readings sysfs_read(struct device *dev)
-{
-	struct kvmhb_readings readings;
-
-	kvmhb_monitor_read(dev_get_drvdata(dev), &readings);
-	return readings;
-}
-
 /*
  * One line a file: its name, the format, what it shows of the readings, and whether there is
  * anything to show.
@@ -43,34 +35,27 @@ static struct kvmhb_readings sysfs_read(struct device *dev)
 #define SYSFS_SHOW(name, format, value, has_value)					\
 static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
 {											\
-	struct kvmhb_readings now = sysfs_read(dev);					\
+	struct kvmhb_readings now;							\
 											\
+	kvmhb_monitor_read(dev_get_drvdata(dev), &now);					\
 	return (has_value) ? sysfs_emit(buf, format "\n", value) : -ENODATA;		\
 }
 SYSFS_READINGS(SYSFS_SHOW)
 SYSFS_SETTINGS(SYSFS_SHOW)
 
-static ssize_t interval_ns_store(struct device *dev, struct device_attribute *attr,
-				 const char *buf, size_t count)
-{
-	u64 interval_ns;
-	int ret;
-
-	ret = kstrtou64(buf, 0, &interval_ns) ?:
-	      kvmhb_monitor_configure(dev_get_drvdata(dev), &interval_ns, NULL);
-	return ret ?: count;
+#define SYSFS_STORE(name, interval_ns, timeout_ns)					\
+static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		\
+			    const char *buf, size_t count)				\
+{											\
+	u64 ns;										\
+	int ret;									\
+											\
+	ret = kstrtou64(buf, 0, &ns) ?:							\
+	      kvmhb_monitor_configure(dev_get_drvdata(dev), interval_ns, timeout_ns);	\
+	return ret ?: count;								\
 }
-
-static ssize_t timeout_ns_store(struct device *dev, struct device_attribute *attr,
-				const char *buf, size_t count)
-{
-	u64 timeout_ns;
-	int ret;
-
-	ret = kstrtou64(buf, 0, &timeout_ns) ?:
-	      kvmhb_monitor_configure(dev_get_drvdata(dev), NULL, &timeout_ns);
-	return ret ?: count;
-}
+SYSFS_STORE(interval_ns, &ns, NULL)
+SYSFS_STORE(timeout_ns, NULL, &ns)
 
 #define SYSFS_RO(name, format, value, has_value)	static DEVICE_ATTR_RO(name);
 #define SYSFS_RW(name, format, value, has_value)	static DEVICE_ATTR_RW(name);
@@ -86,15 +71,12 @@ static ssize_t stale_vcpus_show(struct device *dev, struct device_attribute *att
 }
 static DEVICE_ATTR_RO(stale_vcpus);
 
-/*
- * A vCPU's line. What it is made of is ABI: add, never rename. The widest numbers give the
- * length of the longest line.
- */
-#define VCPU_LINE	"vcpu=%u pid=%d task=%c running=%d halted=%d " \
-			"exit=%u exits=%llu irqs=%llu signals=%llu " \
-			"exec_ns=%llu halted_ns=%llu run_delay_ns=%llu queued_ns=%llu\n"
-#define VCPU_LINE_LEN	(sizeof(VCPU_LINE) + 5 * sizeof("-2147483648") + \
-			 7 * sizeof("18446744073709551615"))
+/* A vCPU's line, and its length: no number has more than three digits a byte. */
+#define SYSFS_VCPU_ARG(type, name, format, value)	, value
+#define SYSFS_VCPU_DIGITS(type, name, format, value)	+ 3 * sizeof(type)
+#define VCPU_LINE	"vcpu=%u" KVMHB_VCPU_SHOWN(KVMHB_VCPU_FORMAT, seen) "\n"
+#define VCPU_LINE_LEN	(sizeof(VCPU_LINE) + 3 * sizeof(unsigned int) \
+			 KVMHB_VCPU_SHOWN(SYSFS_VCPU_DIGITS, seen))
 
 static int sysfs_show_judgement(const struct kvmhb_judgement *judged, char *buf)
 {
@@ -113,10 +95,8 @@ static int sysfs_show_judgement(const struct kvmhb_judgement *judged, char *buf)
 	for (nr = 0; nr < judged->nr_vcpus && len + VCPU_LINE_LEN <= PAGE_SIZE; nr++) {
 		const struct kvmhb_vcpu *seen = &judged->vcpus[nr];
 
-		len += sysfs_emit_at(buf, len, VCPU_LINE, nr, seen->pid, seen->task ?: '-',
-				     seen->running, seen->halted, seen->exit, seen->exits,
-				     seen->irqs, seen->signals, seen->exec_ns, seen->halted_ns,
-				     seen->run_delay_ns, seen->queued_ns);
+		len += sysfs_emit_at(buf, len, VCPU_LINE,
+				     nr KVMHB_VCPU_SHOWN(SYSFS_VCPU_ARG, seen));
 	}
 	return len;
 }

@@ -65,46 +65,25 @@ TRACE_EVENT(state,
 		  __entry->last_beat_ns, __entry->run_ns)
 );
 
+#define KVMHB_VCPU_ENTRY(type, name, format, value)	__field(type, name)
+#define KVMHB_VCPU_ASSIGN(type, name, format, value)	__entry->name = value;
+#define KVMHB_VCPU_ARG(type, name, format, value)	, __entry->name
+
 TRACE_EVENT(evidence,
 	TP_PROTO(const struct device *dev, unsigned int vcpu, const struct kvmhb_vcpu *seen),
 	TP_ARGS(dev, vcpu, seen),
 	TP_STRUCT__entry(
 		__array(char, vm, UUID_STRING_LEN + 1)
 		__field(unsigned int, vcpu)
-		__field(pid_t, pid)
-		__field(char, task)
-		__field(bool, running)
-		__field(bool, halted)
-		__field(u32, exit)
-		__field(u64, exits)
-		__field(u64, irqs)
-		__field(u64, signals)
-		__field(u64, exec_ns)
-		__field(u64, halted_ns)
-		__field(u64, run_delay_ns)
-		__field(u64, queued_ns)
+		KVMHB_VCPU_SHOWN(KVMHB_VCPU_ENTRY, seen)
 	),
 	TP_fast_assign(
 		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
 		__entry->vcpu = vcpu;
-		__entry->pid = seen->pid;
-		__entry->task = seen->task;
-		__entry->running = seen->running;
-		__entry->halted = seen->halted;
-		__entry->exit = seen->exit;
-		__entry->exits = seen->exits;
-		__entry->irqs = seen->irqs;
-		__entry->signals = seen->signals;
-		__entry->exec_ns = seen->exec_ns;
-		__entry->halted_ns = seen->halted_ns;
-		__entry->run_delay_ns = seen->run_delay_ns;
-		__entry->queued_ns = seen->queued_ns;
+		KVMHB_VCPU_SHOWN(KVMHB_VCPU_ASSIGN, seen)
 	),
-	TP_printk("vm=%s vcpu=%u pid=%d task=%c running=%d halted=%d exit=%u exits=%llu irqs=%llu signals=%llu exec_ns=%llu halted_ns=%llu run_delay_ns=%llu queued_ns=%llu",
-		  __entry->vm, __entry->vcpu, __entry->pid, __entry->task,
-		  __entry->running, __entry->halted, __entry->exit, __entry->exits,
-		  __entry->irqs, __entry->signals, __entry->exec_ns, __entry->halted_ns,
-		  __entry->run_delay_ns, __entry->queued_ns)
+	TP_printk("vm=%s vcpu=%u" KVMHB_VCPU_SHOWN(KVMHB_VCPU_FORMAT, seen),
+		  __entry->vm, __entry->vcpu KVMHB_VCPU_SHOWN(KVMHB_VCPU_ARG, seen))
 );
 
 TRACE_EVENT(config,
