@@ -132,7 +132,9 @@ static int vfio_find_region(struct kvmhb_device *hb, loff_t pos, size_t count, u
 	return size && *offset <= size && count <= size - *offset ? index : -EINVAL;
 }
 
-static ssize_t vfio_op_read(struct vfio_device *vdev, char __user *buf, size_t count, loff_t *ppos)
+/* As vfio-pci does it: what is written is read from @buf, whose type then has lost a const. */
+static ssize_t vfio_access(struct vfio_device *vdev, char __user *buf, size_t count,
+			   loff_t *ppos, bool write)
 {
 	struct kvmhb_device *hb = &vfio_to_face(vdev)->hb;
 	ssize_t ret = -EINVAL;
@@ -140,13 +142,16 @@ static ssize_t vfio_op_read(struct vfio_device *vdev, char __user *buf, size_t c
 
 	switch (vfio_find_region(hb, *ppos, count, &offset)) {
 	case VFIO_PCI_BAR0_REGION_INDEX:
-		ret = vfio_regs_read(hb, buf, count, offset);
+		ret = write ? vfio_regs_write(hb, buf, count, offset) :
+			      vfio_regs_read(hb, buf, count, offset);
 		break;
 	case VFIO_PCI_BAR2_REGION_INDEX:
-		ret = vfio_pulse_read(hb, buf, count, offset);
+		ret = write ? vfio_pulse_write(hb, buf, count, offset) :
+			      vfio_pulse_read(hb, buf, count, offset);
 		break;
 	case VFIO_PCI_CONFIG_REGION_INDEX:
-		ret = vfio_config_read(hb, buf, count, offset);
+		ret = write ? vfio_config_write(hb, buf, count, offset) :
+			      vfio_config_read(hb, buf, count, offset);
 		break;
 	}
 	if (ret > 0)
@@ -154,27 +159,15 @@ static ssize_t vfio_op_read(struct vfio_device *vdev, char __user *buf, size_t c
 	return ret;
 }
 
+static ssize_t vfio_op_read(struct vfio_device *vdev, char __user *buf, size_t count, loff_t *ppos)
+{
+	return vfio_access(vdev, buf, count, ppos, false);
+}
+
 static ssize_t vfio_op_write(struct vfio_device *vdev, const char __user *buf, size_t count,
 			     loff_t *ppos)
 {
-	struct kvmhb_device *hb = &vfio_to_face(vdev)->hb;
-	ssize_t ret = -EINVAL;
-	u64 offset;
-
-	switch (vfio_find_region(hb, *ppos, count, &offset)) {
-	case VFIO_PCI_BAR0_REGION_INDEX:
-		ret = vfio_regs_write(hb, buf, count, offset);
-		break;
-	case VFIO_PCI_BAR2_REGION_INDEX:
-		ret = vfio_pulse_write(hb, buf, count, offset);
-		break;
-	case VFIO_PCI_CONFIG_REGION_INDEX:
-		ret = vfio_config_write(hb, buf, count, offset);
-		break;
-	}
-	if (ret > 0)
-		*ppos += ret;
-	return ret;
+	return vfio_access(vdev, (char __user *)buf, count, ppos, true);
 }
 
 static int vfio_op_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
