@@ -17,6 +17,33 @@
 #include <linux/pm.h>
 #include <linux/sched/isolation.h>
 #include <linux/topology.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/vfio.h>
+
+struct vfio_device;
+struct vfio_info_cap;
+
+#ifndef KVMHB_HAVE_GET_REGION_INFO_CAPS	/* drivers copied it themselves */
+static inline long
+kvmhb_copy_region_info(struct vfio_device *vdev, void __user *arg,
+		       int (*get)(struct vfio_device *vdev, struct vfio_region_info *info,
+				  struct vfio_info_cap *caps))
+{
+	struct vfio_region_info info;
+	size_t minsz = offsetofend(typeof(info), offset);
+	int ret;
+
+	if (copy_from_user(&info, arg, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+
+	ret = get(vdev, &info, NULL);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
+}
+#endif
 
 #ifndef KVMHB_HAVE_HRTIMER_SETUP
 static inline void hrtimer_setup(struct hrtimer *timer,

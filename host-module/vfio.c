@@ -4,9 +4,6 @@
  * comes in here, and every __user pointer stays here.
  */
 #include <linux/device.h>
-#include <linux/err.h>
-#include <linux/minmax.h>
-#include <linux/mm.h>
 #include <linux/pci_regs.h>
 #include <linux/uaccess.h>
 
@@ -84,40 +81,31 @@ static ssize_t vfio_regs_write(struct kvmhb_device *hb, const char __user *buf, 
 
 /* BAR2, for a VMM that does not map it */
 
-static ssize_t vfio_pulse_read(struct kvmhb_device *hb, char __user *buf, size_t count, u64 offset)
+static ssize_t vfio_pulse_access(struct kvmhb_device *hb, char __user *buf, size_t count,
+				 u64 offset, bool write)
 {
-	return copy_to_user(buf, (u8 *)hb->pulse.header + offset, count) ? -EFAULT : count;
-}
+	u8 *pulse = (u8 *)hb->pulse.header + offset;
 
-static ssize_t vfio_pulse_write(struct kvmhb_device *hb, const char __user *buf, size_t count,
-				u64 offset)
-{
-	return copy_from_user((u8 *)hb->pulse.header + offset, buf, count) ? -EFAULT : count;
+	return (write ? copy_from_user(pulse, buf, count) : copy_to_user(buf, pulse, count)) ?
+	       -EFAULT : count;
 }
 
 /* Configuration space */
 
-static ssize_t vfio_config_read(struct kvmhb_device *hb, char __user *buf, size_t count, u64 offset)
+static ssize_t vfio_config_access(struct kvmhb_device *hb, char __user *buf, size_t count,
+				  u64 offset, bool write)
 {
 	u8 bytes[PCI_CFG_SPACE_SIZE] = {};
 
-	mutex_lock(&hb->lock);
-	memcpy(bytes, hb->space.value, sizeof(hb->space.value));
-	mutex_unlock(&hb->lock);
-	return copy_to_user(buf, bytes + offset, count) ? -EFAULT : count;
-}
-
-static ssize_t vfio_config_write(struct kvmhb_device *hb, const char __user *buf, size_t count,
-				 u64 offset)
-{
-	u8 bytes[PCI_CFG_SPACE_SIZE];
-
-	if (copy_from_user(bytes, buf, count))
+	if (write && copy_from_user(bytes, buf, count))
 		return -EFAULT;
 	mutex_lock(&hb->lock);
-	kvmhb_config_space_write(&hb->space, offset, bytes, count);
+	if (write)
+		kvmhb_config_space_write(&hb->space, offset, bytes, count);
+	else
+		memcpy(bytes, hb->space.value, sizeof(hb->space.value));
 	mutex_unlock(&hb->lock);
-	return count;
+	return !write && copy_to_user(buf, bytes + offset, count) ? -EFAULT : count;
 }
 
 /* VFIO */
@@ -146,12 +134,10 @@ static ssize_t vfio_access(struct vfio_device *vdev, char __user *buf, size_t co
 			      vfio_regs_read(hb, buf, count, offset);
 		break;
 	case VFIO_PCI_BAR2_REGION_INDEX:
-		ret = write ? vfio_pulse_write(hb, buf, count, offset) :
-			      vfio_pulse_read(hb, buf, count, offset);
+		ret = vfio_pulse_access(hb, buf, count, offset, write);
 		break;
 	case VFIO_PCI_CONFIG_REGION_INDEX:
-		ret = write ? vfio_config_write(hb, buf, count, offset) :
-			      vfio_config_read(hb, buf, count, offset);
+		ret = vfio_config_access(hb, buf, count, offset, write);
 		break;
 	}
 	if (ret > 0)
@@ -225,25 +211,6 @@ static int vfio_op_get_region_info(struct vfio_device *vdev, struct vfio_region_
 	return 0;
 }
 
-#ifndef KVMHB_HAVE_GET_REGION_INFO_CAPS
-static long vfio_copy_region_info(struct vfio_device *vdev, void __user *arg)
-{
-	struct vfio_region_info info;
-	size_t minsz = offsetofend(typeof(info), offset);
-	int ret;
-
-	if (copy_from_user(&info, arg, minsz))
-		return -EFAULT;
-	if (info.argsz < minsz)
-		return -EINVAL;
-
-	ret = vfio_op_get_region_info(vdev, &info, NULL);
-	if (ret)
-		return ret;
-	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
-}
-#endif
-
 static long vfio_set_ioeventfd(struct kvmhb_vfio *face, void __user *arg)
 {
 	struct vfio_device_ioeventfd eventfd;
@@ -273,7 +240,7 @@ static long vfio_op_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned l
 		return vfio_get_info(uarg);
 #ifndef KVMHB_HAVE_GET_REGION_INFO_CAPS
 	case VFIO_DEVICE_GET_REGION_INFO:
-		return vfio_copy_region_info(vdev, uarg);
+		return kvmhb_copy_region_info(vdev, uarg, vfio_op_get_region_info);
 #endif
 	case VFIO_DEVICE_GET_IRQ_INFO:
 		return kvmhb_vfio_get_irq_info(uarg);
@@ -351,7 +318,7 @@ static const struct vfio_device_ops vfio_ops = {
  * @dev: its parent; outlives it
  * @config: the configuration that it begins with
  *
- * Return: the device or an errno as a pointer. Context: process.
+ * Return: the device or an errno as a pointer.
  */
 struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_config *config)
 {
@@ -375,7 +342,7 @@ struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_conf
  * kvmhb_vfio_remove - undo kvmhb_vfio_create()
  * @face: the device
  *
- * Waits for the VMM to close it. Context: process.
+ * Waits for the VMM to close it.
  */
 void kvmhb_vfio_remove(struct kvmhb_vfio *face)
 {

@@ -8,9 +8,6 @@
 
 #include "device.h"
 
-struct device;
-struct eventfd_ctx;
-
 /**
  * struct kvmhb_vfio - the device as a VFIO device
  * @vdev: VFIO's part
@@ -28,7 +25,7 @@ struct kvmhb_vfio {
  * kvmhb_vfio_of - the VFIO device that a monitor is part of
  * @mon: the monitor, of a device that kvmhb_vfio_create() made
  *
- * Return: the device. Context: any.
+ * Return: the device.
  */
 static inline struct kvmhb_vfio *kvmhb_vfio_of(struct kvmhb_monitor *mon)
 {

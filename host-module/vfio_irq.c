@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The interrupts of the VFIO face: eventfds that the VMM sets, and that we signal. */
-#include <linux/err.h>
-#include <linux/eventfd.h>
-#include <linux/lockdep.h>
 #include <linux/uaccess.h>
 
 #include "compat.h"
@@ -36,7 +33,7 @@ static void vfio_irq_set_trigger(struct kvmhb_vfio *face, u32 index, struct even
  * @face: the device
  * @index: VFIO's interrupt index
  *
- * Return: false if the VMM has set none. Context: process; @face->hb.lock is held.
+ * Return: false if the VMM has set none.
  */
 bool kvmhb_vfio_raise(struct kvmhb_vfio *face, u32 index)
 {
@@ -51,8 +48,6 @@ bool kvmhb_vfio_raise(struct kvmhb_vfio *face, u32 index)
 /**
  * kvmhb_vfio_drop_irqs - let go of all eventfds
  * @face: the device
- *
- * Context: process; @face->hb.lock is held.
  */
 void kvmhb_vfio_drop_irqs(struct kvmhb_vfio *face)
 {
@@ -66,7 +61,7 @@ void kvmhb_vfio_drop_irqs(struct kvmhb_vfio *face)
  * kvmhb_vfio_get_irq_info - VFIO_DEVICE_GET_IRQ_INFO
  * @arg: the VMM's struct vfio_irq_info
  *
- * Return: 0, -EINVAL or -EFAULT. Context: process.
+ * Return: 0, -EINVAL or -EFAULT.
  */
 long kvmhb_vfio_get_irq_info(void __user *arg)
 {
