@@ -8,8 +8,14 @@
 
 #define MSI_CAP		0x40	/* the only capability */
 
+/* What is read after a reset, and the bits of it that a write changes. */
+struct space_layout {
+	u8 value[KVMHB_CONFIG_SPACE_USED];
+	u8 writable[KVMHB_CONFIG_SPACE_USED];
+};
+
 /* Sets a little-endian field of @size bytes and which of its bits can be written. */
-static void space_set(struct kvmhb_config_space *space, unsigned int at, unsigned int size,
+static void space_set(struct space_layout *space, unsigned int at, unsigned int size,
 		      u32 value, u32 writable)
 {
 	unsigned int i;
@@ -20,15 +26,8 @@ static void space_set(struct kvmhb_config_space *space, unsigned int at, unsigne
 	}
 }
 
-/**
- * kvmhb_config_space_init - give the configuration space its reset contents
- * @space: what to fill
- * @regs_size: bytes of BAR0, a power of two
- * @pulse_size: bytes of BAR2, a power of two
- *
- * Context: any.
- */
-void kvmhb_config_space_init(struct kvmhb_config_space *space, u32 regs_size, u32 pulse_size)
+/* Made anew for each write: there are few, and a table for each monitor would take memory. */
+static void space_lay_out(struct space_layout *space, u32 regs_size, u32 pulse_size)
 {
 	memset(space, 0, sizeof(*space));
 
@@ -60,21 +59,37 @@ void kvmhb_config_space_init(struct kvmhb_config_space *space, u32 regs_size, u3
 }
 
 /**
+ * kvmhb_config_space_init - give the configuration space its reset contents
+ * @space: what to fill
+ * @regs_size: bytes of BAR0, a power of two
+ * @pulse_size: bytes of BAR2, a power of two
+ */
+void kvmhb_config_space_init(struct kvmhb_config_space *space, u32 regs_size, u32 pulse_size)
+{
+	struct space_layout layout;
+
+	space_lay_out(&layout, regs_size, pulse_size);
+	memcpy(space->value, layout.value, sizeof(space->value));
+	space->regs_size = regs_size;
+	space->pulse_size = pulse_size;
+}
+
+/**
  * kvmhb_config_space_write - write to the configuration space
  * @space: the configuration space; the caller serialises
  * @offset: where the write begins
  * @bytes: what is written
  * @count: how many bytes
- *
- * Context: any.
  */
 void kvmhb_config_space_write(struct kvmhb_config_space *space, unsigned int offset,
 			      const u8 *bytes, size_t count)
 {
+	struct space_layout layout;
 	size_t i;
 
+	space_lay_out(&layout, space->regs_size, space->pulse_size);
 	for (i = 0; i < count && offset + i < sizeof(space->value); i++) {
-		u8 writable = space->writable[offset + i];
+		u8 writable = layout.writable[offset + i];
 		u8 *value = &space->value[offset + i];
 
 		*value = (*value & ~writable) | (bytes[i] & writable);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The tally: what beats leave behind. A beat comes at any time and in any context, takes no
- * lock and arms no timer. All that it reads and writes is here, and every barrier between it
- * and the monitor, which works under a lock.
+ * lock, arms no timer and prints nothing. All that it reads and writes is here, and every
+ * barrier between it and the monitor, which works under a lock. All functions here may be
+ * called in any context.
  */
 #ifndef KVMHB_TALLY_H
 #define KVMHB_TALLY_H
@@ -10,7 +11,6 @@
 #include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/math.h>
-#include <linux/types.h>
 
 #include "words.h"
 
@@ -42,15 +42,15 @@ struct kvmhb_gaps {
  *
  * The monitor writes these, under its lock:
  * @state: the monitor's state
+ * @retuning: the guest has not yet beaten by the newest configuration
+ * @attention: the next beat has to wake the monitor, the guest is silent
+ * @lost: the device was reset under a guest that was armed, and that has said nothing
+ *	since; its beats are the only sign that it lives on
  * @interval_ns: how often the guest has to beat, ns
  * @pulse: the VM's pulse page, NULL while detached: then no beat comes
- * @retuning: the guest has not yet beaten by the newest configuration
- * @attention: the next beat has to queue @work, the guest is silent
  * @excused_ns: of the silence that lasts, the time in which the guest could not have
  *	beaten, as of the last look, ns
  * @excused_since_ns: the beat that this silence began with
- * @lost: the device was reset under a guest that was armed, and that has said nothing
- *	since; its beats are the only sign that it lives on
  *
  * Beats write these. The monitor begins them anew, under its lock, while a late beat of the
  * time before may still write:
@@ -60,31 +60,31 @@ struct kvmhb_gaps {
  * @missed: beats that should have come and did not, up to @last_beat_ns
  * @gaps: statistics of the time between beats; outages are not among it
  * @restart_gaps: a new rhythm begins, with the next beat @gaps do too
+ * @found: while @lost: it beats as if it were armed
  * @acked_seq: while @retuning: what the last beat acknowledged
  * @lost_beat_ns: while @lost: the first doorbell since, ns of CLOCK_MONOTONIC, or 0
- * @found: while @lost: it beats as if it were armed
  */
 struct kvmhb_tally {
 	struct device *dev;
 	void (*wake)(struct kvmhb_tally *tally);
 
 	enum kvmhb_state state;
-	u64 interval_ns;
-	struct kvmhb_pulse *pulse;
 	bool retuning;
 	bool attention;
+	bool lost;
+	u64 interval_ns;
+	struct kvmhb_pulse *pulse;
 	u64 excused_ns;
 	u64 excused_since_ns;
-	bool lost;
 
 	atomic64_t last_beat_ns;
 	atomic64_t beats;
 	atomic64_t missed;
 	struct kvmhb_gaps gaps;
 	bool restart_gaps;
+	bool found;
 	u32 acked_seq;
 	u64 lost_beat_ns;
-	bool found;
 };
 
 void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu);
@@ -103,7 +103,7 @@ struct kvmhb_gaps kvmhb_tally_gaps(const struct kvmhb_tally *tally);
  * kvmhb_tally_last_beat_ns - when the last beat came
  * @tally: the tally
  *
- * Return: ns of CLOCK_MONOTONIC, 0 before the guest has armed. Context: any.
+ * Return: ns of CLOCK_MONOTONIC, 0 before the guest has armed.
  */
 static inline u64 kvmhb_tally_last_beat_ns(const struct kvmhb_tally *tally)
 {
@@ -117,7 +117,7 @@ static inline u64 kvmhb_tally_last_beat_ns(const struct kvmhb_tally *tally)
  *
  * Only a guest that rings two doorbells at once gets here twice at a time; it
  * then loses some of its own samples, hence no lock. Readers see each value
- * whole. Inline, as a call would be a good part of what a beat costs. Context: any.
+ * whole. Inline, as a call would be a good part of what a beat costs.
  */
 static inline void kvmhb_gaps_add(struct kvmhb_gaps *gaps, u64 gap_ns)
 {

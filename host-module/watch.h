@@ -6,8 +6,6 @@
 #ifndef KVMHB_WATCH_H
 #define KVMHB_WATCH_H
 
-#include <linux/types.h>
-
 #include "evidence.h"
 #include "host.h"
 #include "layers.h"
@@ -86,11 +84,11 @@ struct kvmhb_vcpu_watch {
  * @pulsing: a slot moved since @first_ns, and not all are stale by now
  * @out: at the last look no vCPU had been where it could run for a while
  * @host_late: the last look came too late, or too much was stolen from the host
+ * @robbed: too much was stolen from the host, when that was last judged
+ * @deaf: a CPU of the host has been asked and has not answered for too long
  * @host: how the host was at the last look
  * @steal_ns: kvmhb_evidence_steal_ns() when it was last judged
  * @steal_span_ns: time between the looks since then, ns
- * @robbed: too much was stolen from the host, when that was last judged
- * @deaf: a CPU of the host has been asked and has not answered for too long
  * @layers: what was seen of the pulse page
  * @vcpus: what was seen of each vCPU
  * @nr_vcpus: entries of @vcpus
@@ -109,11 +107,11 @@ struct kvmhb_watch {
 	bool pulsing;
 	bool out;
 	bool host_late;
+	bool robbed;
+	bool deaf;
 	struct kvmhb_host host;
 	u64 steal_ns;
 	u64 steal_span_ns;
-	bool robbed;
-	bool deaf;
 	struct kvmhb_layers layers;
 	struct kvmhb_vcpu_watch *vcpus;
 	unsigned int nr_vcpus;
