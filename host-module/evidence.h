@@ -70,7 +70,7 @@ struct kvmhb_vcpu {
 	field(u64, run_delay_ns, "%llu", (seen)->run_delay_ns)				\
 	field(u64, queued_ns, "%llu", (seen)->queued_ns)
 
-#define KVMHB_VCPU_FORMAT(type, name, format, value)	" " #name "=" format
+#define KVMHB_SHOWN_FORMAT(type, name, format, value)	" " #name "=" format
 
 bool kvmhb_evidence_get(struct kvm *kvm);
 void kvmhb_evidence_put(struct kvm *kvm);

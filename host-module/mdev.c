@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/device.h>
 #include <linux/err.h>
 #include <linux/mdev.h>
 #include <linux/module.h>
-#include <linux/slab.h>
-#include <linux/sysfs.h>
 
 #include "mdev.h"
-#include "sysfs.h"
 #include "vfio.h"
 
 /* The configuration of new monitors. */
@@ -68,7 +64,7 @@ static struct mdev_parent mdev_parent;
  * kvmhb_mdev_init - let users create monitors
  * @config: the configuration that they begin with
  *
- * Return: 0 or a negative errno. Context: process.
+ * Return: 0 or a negative errno.
  */
 int kvmhb_mdev_init(const struct kvmhb_config *config)
 {
@@ -105,7 +101,7 @@ unregister_driver:
 /**
  * kvmhb_mdev_exit - undo kvmhb_mdev_init()
  *
- * Removes the monitors; none is in use. Context: process.
+ * Removes the monitors; none is in use.
  */
 void kvmhb_mdev_exit(void)
 {

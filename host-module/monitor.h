@@ -7,7 +7,6 @@
 #define KVMHB_MONITOR_H
 
 #include <linux/mutex.h>
-#include <linux/types.h>
 
 #include "outage.h"
 #include "patrol.h"
@@ -16,11 +15,6 @@
 #include "timing.h"
 #include "watch.h"
 #include "words.h"
-
-struct device;
-struct kvm;
-struct kvmhb_monitor;
-struct kvmhb_pulse;
 
 /**
  * struct kvmhb_config - what users set
@@ -123,6 +117,7 @@ struct kvmhb_readings {
 int kvmhb_monitors_init(void);
 void kvmhb_monitors_exit(void);
 
+/* All of these but the first two take the monitor's lock. */
 void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 			const struct kvmhb_config *config,
 			void (*config_changed)(struct kvmhb_monitor *mon));
@@ -138,7 +133,10 @@ void kvmhb_monitor_stale(struct kvmhb_monitor *mon, unsigned long *cpus);
 int kvmhb_monitor_show_judgement(struct kvmhb_monitor *mon, char *buf,
 				 int (*show)(const struct kvmhb_judgement *judged, char *buf));
 
-/* Between the monitor's own files. */
+/* A monitor's files in sysfs, for a device whose driver data it is. */
+extern const struct attribute_group *kvmhb_sysfs_groups[];
+
+/* Between the monitor's own files. Unlike those above, all but the turn want its lock held. */
 void kvmhb_monitor_look(struct kvmhb_monitor *mon);
 void kvmhb_monitor_change(struct kvmhb_monitor *mon, enum kvmhb_state state,
 			  enum kvmhb_cause cause);

@@ -7,7 +7,6 @@
 
 #include "evidence.h"
 #include "monitor.h"
-#include "sysfs.h"
 
 /*
  * One line a file: its name, the format, what it shows of the readings, and whether there is
@@ -74,7 +73,7 @@ static DEVICE_ATTR_RO(stale_vcpus);
 /* A vCPU's line, and its length: no number has more than three digits a byte. */
 #define SYSFS_VCPU_ARG(type, name, format, value)	, value
 #define SYSFS_VCPU_DIGITS(type, name, format, value)	+ 3 * sizeof(type)
-#define VCPU_LINE	"vcpu=%u" KVMHB_VCPU_SHOWN(KVMHB_VCPU_FORMAT, seen) "\n"
+#define VCPU_LINE	"vcpu=%u" KVMHB_VCPU_SHOWN(KVMHB_SHOWN_FORMAT, seen) "\n"
 #define VCPU_LINE_LEN	(sizeof(VCPU_LINE) + 3 * sizeof(unsigned int) \
 			 KVMHB_VCPU_SHOWN(SYSFS_VCPU_DIGITS, seen))
 

@@ -18,26 +18,35 @@
 #include "words.h"
 #include "timing.h"
 
-TRACE_EVENT(beat,
+/* An event of a monitor. What it shows is a list of type, name, format and value. */
+#define KVMHB_SHOWN_ENTRY(type, name, format, value)	__field(type, name)
+#define KVMHB_SHOWN_ASSIGN(type, name, format, value)	__entry->name = value;
+#define KVMHB_SHOWN_ARG(type, name, format, value)	, __entry->name
+
+#define KVMHB_EVENT(event, proto, args, SHOWN)				\
+TRACE_EVENT(event, PARAMS(proto), PARAMS(args),				\
+	TP_STRUCT__entry(						\
+		__array(char, vm, UUID_STRING_LEN + 1)			\
+		SHOWN(KVMHB_SHOWN_ENTRY)				\
+	),								\
+	TP_fast_assign(							\
+		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm)); \
+		SHOWN(KVMHB_SHOWN_ASSIGN)				\
+	),								\
+	TP_printk("vm=%s" SHOWN(KVMHB_SHOWN_FORMAT),			\
+		  __entry->vm SHOWN(KVMHB_SHOWN_ARG))			\
+)
+
+#define KVMHB_BEAT_SHOWN(field)						\
+	field(u64, beats, "%llu", beats)				\
+	field(u64, gap_ns, "%llu", gap_ns)				\
+	field(int, cpu, "%d", cpu)					\
+	field(u64, suspicion, "%llu", suspicion)
+
+KVMHB_EVENT(beat,
 	TP_PROTO(const struct device *dev, u64 beats, u64 gap_ns, int cpu, u64 suspicion),
 	TP_ARGS(dev, beats, gap_ns, cpu, suspicion),
-	TP_STRUCT__entry(
-		__array(char, vm, UUID_STRING_LEN + 1)
-		__field(u64, beats)
-		__field(u64, gap_ns)
-		__field(int, cpu)
-		__field(u64, suspicion)
-	),
-	TP_fast_assign(
-		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
-		__entry->beats = beats;
-		__entry->gap_ns = gap_ns;
-		__entry->cpu = cpu;
-		__entry->suspicion = suspicion;
-	),
-	TP_printk("vm=%s beats=%llu gap_ns=%llu cpu=%d suspicion=%llu",
-		  __entry->vm, __entry->beats, __entry->gap_ns, __entry->cpu,
-		  __entry->suspicion)
+	KVMHB_BEAT_SHOWN
 );
 
 TRACE_EVENT(state,
@@ -65,82 +74,47 @@ TRACE_EVENT(state,
 		  __entry->last_beat_ns, __entry->run_ns)
 );
 
-#define KVMHB_VCPU_ENTRY(type, name, format, value)	__field(type, name)
-#define KVMHB_VCPU_ASSIGN(type, name, format, value)	__entry->name = value;
-#define KVMHB_VCPU_ARG(type, name, format, value)	, __entry->name
+#define KVMHB_EVIDENCE_SHOWN(field)					\
+	field(unsigned int, vcpu, "%u", vcpu)				\
+	KVMHB_VCPU_SHOWN(field, seen)
 
-TRACE_EVENT(evidence,
+KVMHB_EVENT(evidence,
 	TP_PROTO(const struct device *dev, unsigned int vcpu, const struct kvmhb_vcpu *seen),
 	TP_ARGS(dev, vcpu, seen),
-	TP_STRUCT__entry(
-		__array(char, vm, UUID_STRING_LEN + 1)
-		__field(unsigned int, vcpu)
-		KVMHB_VCPU_SHOWN(KVMHB_VCPU_ENTRY, seen)
-	),
-	TP_fast_assign(
-		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
-		__entry->vcpu = vcpu;
-		KVMHB_VCPU_SHOWN(KVMHB_VCPU_ASSIGN, seen)
-	),
-	TP_printk("vm=%s vcpu=%u" KVMHB_VCPU_SHOWN(KVMHB_VCPU_FORMAT, seen),
-		  __entry->vm, __entry->vcpu KVMHB_VCPU_SHOWN(KVMHB_VCPU_ARG, seen))
+	KVMHB_EVIDENCE_SHOWN
 );
 
-TRACE_EVENT(config,
+#define KVMHB_CONFIG_SHOWN(field)					\
+	field(u64, interval_ns, "%llu", timing->interval_ns)		\
+	field(u64, timeout_ns, "%llu", timing->timeout_ns)		\
+	field(bool, follows, "%d", follows)
+
+KVMHB_EVENT(config,
 	TP_PROTO(const struct device *dev, const struct kvmhb_timing *timing, bool follows),
 	TP_ARGS(dev, timing, follows),
-	TP_STRUCT__entry(
-		__array(char, vm, UUID_STRING_LEN + 1)
-		__field(u64, interval_ns)
-		__field(u64, timeout_ns)
-		__field(bool, follows)
-	),
-	TP_fast_assign(
-		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
-		__entry->interval_ns = timing->interval_ns;
-		__entry->timeout_ns = timing->timeout_ns;
-		__entry->follows = follows;
-	),
-	TP_printk("vm=%s interval_ns=%llu timeout_ns=%llu follows=%d",
-		  __entry->vm, __entry->interval_ns, __entry->timeout_ns,
-		  __entry->follows)
+	KVMHB_CONFIG_SHOWN
 );
 
-TRACE_EVENT(attach,
+#define KVMHB_ATTACH_SHOWN(field)					\
+	field(pid_t, pid, "%d", pid)					\
+	field(bool, kvm, "%d", kvm)					\
+	field(unsigned int, vcpus, "%u", vcpus)				\
+	field(unsigned int, slots, "%u", slots)
+
+KVMHB_EVENT(attach,
 	TP_PROTO(const struct device *dev, pid_t pid, bool kvm, unsigned int vcpus,
 		 unsigned int slots),
 	TP_ARGS(dev, pid, kvm, vcpus, slots),
-	TP_STRUCT__entry(
-		__array(char, vm, UUID_STRING_LEN + 1)
-		__field(pid_t, pid)
-		__field(bool, kvm)
-		__field(unsigned int, vcpus)
-		__field(unsigned int, slots)
-	),
-	TP_fast_assign(
-		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
-		__entry->pid = pid;
-		__entry->kvm = kvm;
-		__entry->vcpus = vcpus;
-		__entry->slots = slots;
-	),
-	TP_printk("vm=%s pid=%d kvm=%d vcpus=%u slots=%u",
-		  __entry->vm, __entry->pid, __entry->kvm, __entry->vcpus,
-		  __entry->slots)
+	KVMHB_ATTACH_SHOWN
 );
 
-TRACE_EVENT(detach,
+#define KVMHB_DETACH_SHOWN(field)					\
+	field(pid_t, pid, "%d", pid)
+
+KVMHB_EVENT(detach,
 	TP_PROTO(const struct device *dev, pid_t pid),
 	TP_ARGS(dev, pid),
-	TP_STRUCT__entry(
-		__array(char, vm, UUID_STRING_LEN + 1)
-		__field(pid_t, pid)
-	),
-	TP_fast_assign(
-		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
-		__entry->pid = pid;
-	),
-	TP_printk("vm=%s pid=%d", __entry->vm, __entry->pid)
+	KVMHB_DETACH_SHOWN
 );
 
 #endif /* KVMHB_TRACE_H */

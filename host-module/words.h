@@ -47,19 +47,11 @@
 	cause(VMM_GONE, "vmm-gone")		/* the VMM closed the device, unannounced */ \
 	cause(UNKNOWN, "unknown")		/* no evidence names a cause */
 
-#define KVMHB_ENUM(name, word) KVMHB_##name,
-enum kvmhb_state {
-	KVMHB_STATES(KVMHB_ENUM)
-	KVMHB_NR_STATES
-};
-#undef KVMHB_ENUM
+#define KVMHB_STATE(name, word) KVMHB_##name,
+enum kvmhb_state { KVMHB_STATES(KVMHB_STATE) KVMHB_NR_STATES };
 
-#define KVMHB_ENUM(name, word) KVMHB_CAUSE_##name,
-enum kvmhb_cause {
-	KVMHB_CAUSES(KVMHB_ENUM)
-	KVMHB_NR_CAUSES
-};
-#undef KVMHB_ENUM
+#define KVMHB_CAUSE(name, word) KVMHB_CAUSE_##name,
+enum kvmhb_cause { KVMHB_CAUSES(KVMHB_CAUSE) KVMHB_NR_CAUSES };
 
 /* As large as the longest word. */
 #define KVMHB_MEMBER(name, word) char name[sizeof(word)];
@@ -67,7 +59,6 @@ union kvmhb_word {
 	union { KVMHB_STATES(KVMHB_MEMBER) } state;
 	union { KVMHB_CAUSES(KVMHB_MEMBER) } cause;
 };
-#undef KVMHB_MEMBER
 
 #define KVMHB_WORD_SIZE	sizeof(union kvmhb_word)	/* of a word and its end, bytes */
 
@@ -96,7 +87,7 @@ void kvmhb_cpu_list(char *buf, const unsigned long *cpus);
  * kvmhb_state_beats - whether a guest beats as it should in a state
  * @state: the state
  *
- * Return: true if the guest is not silent. Context: any.
+ * Return: true if the guest is not silent.
  */
 static inline bool kvmhb_state_beats(enum kvmhb_state state)
 {
@@ -107,7 +98,7 @@ static inline bool kvmhb_state_beats(enum kvmhb_state state)
  * kvmhb_state_is_armed - whether beats count in a state
  * @state: the state
  *
- * Return: true between the guest's arming and its goodbye. Context: any.
+ * Return: true between the guest's arming and its goodbye.
  */
 static inline bool kvmhb_state_is_armed(enum kvmhb_state state)
 {
@@ -119,7 +110,7 @@ static inline bool kvmhb_state_is_armed(enum kvmhb_state state)
  * kvmhb_state_is_outage - whether a state says that the guest is dead
  * @state: the state
  *
- * Return: true if it is, or says so itself. Context: any.
+ * Return: true if it is, or says so itself.
  */
 static inline bool kvmhb_state_is_outage(enum kvmhb_state state)
 {
