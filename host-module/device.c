@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/build_bug.h>
-#include <linux/errno.h>
-#include <linux/lockdep.h>
+#include <linux/kernel.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
 #include "device.h"
-#include "evidence.h"
 #include "kvm_heartbeat.h"
 #include "trace.h"
 
@@ -73,7 +70,7 @@ void kvmhb_device_write_reg(struct kvmhb_device *hb, u64 offset, u32 value)
  *
  * Return: 0, or as kvmhb_doorbell_attach(); as vfio-pci, which takes more than one, -EEXIST
  * if @data has an eventfd already, -ENOSPC if another has, -ENODEV if there is none to be
- * taken away. Context: process; @hb->lock is held.
+ * taken away.
  */
 int kvmhb_device_ring_by(struct kvmhb_device *hb, int fd, u64 data)
 {
@@ -92,6 +89,13 @@ int kvmhb_device_ring_by(struct kvmhb_device *hb, int fd, u64 data)
 	return 0;
 }
 
+static void device_reset_space(struct kvmhb_device *hb)
+{
+	mutex_lock(&hb->lock);
+	kvmhb_config_space_init(&hb->space, KVMHB_REGS_SIZE, hb->pulse.size);
+	mutex_unlock(&hb->lock);
+}
+
 /**
  * kvmhb_device_reset - give the device the state of a fresh one
  * @hb: the device, open
@@ -100,9 +104,7 @@ int kvmhb_device_ring_by(struct kvmhb_device *hb, int fd, u64 data)
  */
 void kvmhb_device_reset(struct kvmhb_device *hb)
 {
-	mutex_lock(&hb->lock);
-	kvmhb_config_space_init(&hb->space, KVMHB_REGS_SIZE, hb->pulse.size);
-	mutex_unlock(&hb->lock);
+	device_reset_space(hb);
 	kvmhb_monitor_reset(&hb->monitor);
 }
 
@@ -132,9 +134,7 @@ int kvmhb_device_open(struct kvmhb_device *hb, struct kvm *kvm)
 		return ret;
 	}
 	hb->kvm = kvm;
-	mutex_lock(&hb->lock);
-	kvmhb_config_space_init(&hb->space, KVMHB_REGS_SIZE, hb->pulse.size);
-	mutex_unlock(&hb->lock);
+	device_reset_space(hb);
 
 	trace_attach(hb->monitor.dev, vm.vmm_pid, !!kvm, nr_vcpus, hb->pulse.nr_slots);
 	kvmhb_monitor_attach(&hb->monitor, &vm);
@@ -167,8 +167,6 @@ void kvmhb_device_close(struct kvmhb_device *hb)
  * @dev: the device by whose name it is known; outlives it
  * @config: the configuration that it begins with
  * @config_changed: interrupts the guest, which then reads anew; called in process context
- *
- * Context: process.
  */
 void kvmhb_device_init(struct kvmhb_device *hb, struct device *dev,
 		       const struct kvmhb_config *config,
@@ -181,8 +179,6 @@ void kvmhb_device_init(struct kvmhb_device *hb, struct device *dev,
 /**
  * kvmhb_device_uninit - unmake a device
  * @hb: what kvmhb_device_init() initialised, closed
- *
- * Context: process.
  */
 void kvmhb_device_uninit(struct kvmhb_device *hb)
 {

@@ -6,17 +6,12 @@
 #ifndef KVMHB_DEVICE_H
 #define KVMHB_DEVICE_H
 
-#include <linux/mutex.h>
 #include <linux/sizes.h>
-#include <linux/types.h>
 
 #include "config_space.h"
 #include "doorbell.h"
 #include "monitor.h"
 #include "pulse.h"
-
-struct device;
-struct kvm;
 
 #define KVMHB_REGS_SIZE	SZ_4K	/* of BAR0, bytes */
 #define KVMHB_REGS_USED	0x24	/* of these; all beyond reads as zero */

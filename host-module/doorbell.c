@@ -41,8 +41,7 @@ static void doorbell_add_hook(struct file *file, wait_queue_head_t *queue, poll_
  * @data: what a signal stands for, as if the guest had written it
  * @nr_cpus: how many guest CPUs there can be; @data that is none of them names none
  *
- * Return: 0, -EBADF without such a file, or -EINVAL if it is no eventfd. Context:
- * process.
+ * Return: 0, -EBADF without such a file, or -EINVAL if it is no eventfd.
  */
 int kvmhb_doorbell_attach(struct kvmhb_doorbell *bell, struct kvmhb_tally *tally, int fd,
 			  u64 data, unsigned int nr_cpus)
@@ -75,7 +74,7 @@ int kvmhb_doorbell_attach(struct kvmhb_doorbell *bell, struct kvmhb_tally *tally
  * kvmhb_doorbell_detach - undo kvmhb_doorbell_attach()
  * @bell: the doorbell, attached or not; the caller serialises
  *
- * When it returns, no beat is being taken and none will be. Context: process.
+ * When it returns, no beat is being taken and none will be.
  */
 void kvmhb_doorbell_detach(struct kvmhb_doorbell *bell)
 {

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/kernel_stat.h>
 #include <linux/kvm_host.h>
-#include <linux/minmax.h>
 #include <linux/pid.h>
-#include <linux/rcupdate.h>
-#include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
-#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/tick.h>
-#include <linux/time64.h>
 
 #include "evidence.h"
 #include "timing.h"
@@ -24,7 +18,7 @@
  *
  * Newer kernels hold the VM for an open device themselves, 6.1 does not.
  *
- * Return: false if the VM is already being destroyed. Context: any.
+ * Return: false if the VM is already being destroyed.
  */
 bool kvmhb_evidence_get(struct kvm *kvm)
 {
@@ -47,7 +41,7 @@ void kvmhb_evidence_put(struct kvm *kvm)
  * kvmhb_evidence_nr_vcpus - how many vCPUs a VM has now
  * @kvm: the VM or NULL
  *
- * Return: the number, 0 without KVM. Context: any.
+ * Return: the number, 0 without KVM.
  */
 unsigned int kvmhb_evidence_nr_vcpus(struct kvm *kvm)
 {
@@ -59,7 +53,7 @@ unsigned int kvmhb_evidence_nr_vcpus(struct kvm *kvm)
  * @kvm: the VM or NULL
  *
  * Return: true if KVM found a fault of its own, after which no vCPU of the VM
- * can run. Context: any.
+ * can run.
  */
 bool kvmhb_evidence_dead(struct kvm *kvm)
 {
@@ -196,7 +190,7 @@ static bool evidence_is_unstarted(struct kvm_vcpu *vcpu)
  *
  * Nothing stops meanwhile: what belongs to a moment may be a moment apart.
  *
- * Return: false if there is no such vCPU. Context: process.
+ * Return: false if there is no such vCPU.
  */
 bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vcpu *then,
 			 struct kvmhb_vcpu *evidence)
@@ -248,7 +242,7 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
  * kvmhb_evidence_has_shut_down - whether a triple fault has shut a vCPU down
  * @kvm: the VM or NULL
  *
- * Return: true if any of them is. Context: process.
+ * Return: true if any of them is.
  */
 bool kvmhb_evidence_has_shut_down(struct kvm *kvm)
 {
@@ -268,7 +262,7 @@ bool kvmhb_evidence_has_shut_down(struct kvm *kvm)
  * tick would find nothing new, however many guests ask.
  *
  * Return: the time stolen from all CPUs, summed, ns; 0 for ever on a host that
- * is no VM. Context: process.
+ * is no VM.
  */
 u64 kvmhb_evidence_steal_ns(void)
 {

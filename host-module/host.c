@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
-#include <linux/jiffies.h>
 #include <linux/ktime.h>
-#include <linux/lockdep.h>
-#include <linux/minmax.h>
 #include <linux/notifier.h>
 #include <linux/percpu.h>
-#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
-#include <linux/spinlock.h>
 #include <linux/suspend.h>
-#include <linux/time64.h>
 
 #include "host.h"
 
@@ -110,8 +103,6 @@ static struct kvmhb_lateness lateness = {
 /**
  * kvmhb_host_late - a look was late
  * @late_ns: by how much, ns
- *
- * Context: process.
  */
 void kvmhb_host_late(u64 late_ns)
 {
@@ -134,7 +125,7 @@ void kvmhb_host_late(u64 late_ns)
  * kvmhb_host_resolution_ns - in how little time this host cannot tell a guest's fault
  *
  * Return: ns: a silence on the run clock that is shorter says nothing. Two ticks, or twice
- * what looks were late in the last seconds. Context: any.
+ * what looks were late in the last seconds.
  */
 u64 kvmhb_host_resolution_ns(void)
 {
@@ -166,7 +157,7 @@ static struct notifier_block pm_nb = {
 /**
  * kvmhb_host_init - watch over the host
  *
- * Return: 0 or a negative errno. Context: process.
+ * Return: 0 or a negative errno.
  */
 int kvmhb_host_init(void)
 {
@@ -180,8 +171,6 @@ int kvmhb_host_init(void)
 
 /**
  * kvmhb_host_exit - undo kvmhb_host_init()
- *
- * Context: process.
  */
 void kvmhb_host_exit(void)
 {
@@ -197,7 +186,7 @@ void kvmhb_host_exit(void)
  * kvmhb_host_ask - ask all CPUs of the host whether they live
  *
  * Does nothing while answers to an earlier question are outstanding, and just after
- * it: that question is as good. Waits for nobody. Context: process.
+ * it: that question is as good. Waits for nobody.
  */
 void kvmhb_host_ask(void)
 {
@@ -231,7 +220,7 @@ void kvmhb_host_ask(void)
  * kvmhb_host_answered - whether all CPUs of the host have answered
  * @since_ns: since when, ns of CLOCK_MONOTONIC
  *
- * Return: true if the last question was asked after that, and all have answered it. Context: any.
+ * Return: true if the last question was asked after that, and all have answered it.
  */
 bool kvmhb_host_answered(u64 since_ns)
 {
@@ -247,8 +236,6 @@ bool kvmhb_host_answered(u64 since_ns)
 /**
  * kvmhb_host_look - look at the host
  * @host: where to store how it is
- *
- * Context: any.
  */
 void kvmhb_host_look(struct kvmhb_host *host)
 {

@@ -9,14 +9,11 @@
  * the lane's own gives the look to the workers: that of the turn belongs to who holds its
  * lock.
  */
-#include <linux/bitops.h>
-#include <linux/err.h>
 #include <linux/hrtimer.h>
+#include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
-#include <linux/minmax.h>
 #include <linux/sched.h>
-#include <linux/time64.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
@@ -60,18 +57,12 @@ static int lane_run(void *unused)
 			   max(lane_paid_ns, begin_ns) + LANE_SHARE * (end_ns - begin_ns));
 		/* Waits for its callback: once the lane is free, the turn may be gone. */
 		hrtimer_cancel(&lane_timer);
-		/* Pairs with the acquire in lane_has(). */
+		/* Pairs with the acquire in kvmhb_lane_forget(). */
 		store_release_wake_up(&lane_turn, NULL);
 		clear_bit_unlock(0, &lane_taken);
 	}
 	__set_current_state(TASK_RUNNING);
 	return 0;
-}
-
-static bool lane_has(const struct kvmhb_turn *turn)
-{
-	/* Acquire: pairs with the release in lane_run(). */
-	return smp_load_acquire(&lane_turn) == turn;
 }
 
 static enum hrtimer_restart lane_stuck(struct hrtimer *timer)
@@ -96,7 +87,7 @@ bool kvmhb_lane_take(struct kvmhb_turn *turn)
 	    test_and_set_bit_lock(0, &lane_taken))
 		return false;
 	hrtimer_start(&lane_timer, ns_to_ktime(LANE_PATIENCE_NS), HRTIMER_MODE_REL_HARD);
-	/* Pairs with the acquire in lane_run(), lane_has() and lane_stuck(). */
+	/* Pairs with the acquire in lane_run(), kvmhb_lane_forget() and lane_stuck(). */
 	smp_store_release(&lane_turn, turn);
 	wake_up_process(lane_thread);
 	return true;
@@ -110,14 +101,15 @@ bool kvmhb_lane_take(struct kvmhb_turn *turn)
  */
 void kvmhb_lane_forget(const struct kvmhb_turn *turn)
 {
-	wait_var_event(&lane_turn, !lane_has(turn));
+	/* Acquire: pairs with the release in lane_run(). */
+	wait_var_event(&lane_turn, smp_load_acquire(&lane_turn) != turn);
 }
 
 /**
  * kvmhb_lane_init - open the lane
  * @wq: where looks are left to workers
  *
- * Return: 0 or a negative errno. Context: process.
+ * Return: 0 or a negative errno.
  */
 int kvmhb_lane_init(struct workqueue_struct *wq)
 {
@@ -133,7 +125,7 @@ int kvmhb_lane_init(struct workqueue_struct *wq)
 /**
  * kvmhb_lane_exit - undo kvmhb_lane_init()
  *
- * Nobody's turn comes any more. Context: process.
+ * Nobody's turn comes any more.
  */
 void kvmhb_lane_exit(void)
 {

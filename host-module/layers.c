@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/limits.h>
-#include <linux/math.h>
-#include <linux/minmax.h>
+#include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/time64.h>
@@ -20,7 +18,6 @@
  * @size: bytes of an entry
  *
  * Return: an array with the same entries and then zeros, or without memory @array itself.
- * Context: process.
  */
 void *kvmhb_grow(void *array, unsigned int *nr, unsigned int wanted, size_t size)
 {
@@ -81,7 +78,7 @@ static void layers_forgive_schedulers(struct kvmhb_layers *layers)
  * @timeout_ns: how long a layer that lives is still at the most, ns
  * @run_ns: time since the look before in which the guest could run, ns
  *
- * Return: true if a slot has moved. Context: process.
+ * Return: true if a slot has moved.
  */
 bool kvmhb_layers_look(struct kvmhb_layers *layers, const struct kvmhb_pulse *pulse,
 		       unsigned int nr_vcpus, u64 timeout_ns, u64 run_ns)
@@ -129,7 +126,7 @@ bool kvmhb_layers_look(struct kvmhb_layers *layers, const struct kvmhb_pulse *pu
  * @nr: the CPU, below @layers->nr_slots
  *
  * Return: true if its slot is, or if there is no such CPU, its scheduler: the lowest layer
- * names the CPUs. Context: any.
+ * names the CPUs.
  */
 bool kvmhb_layers_is_stale(const struct kvmhb_layers *layers, unsigned int nr)
 {
@@ -139,8 +136,6 @@ bool kvmhb_layers_is_stale(const struct kvmhb_layers *layers, unsigned int nr)
 /**
  * kvmhb_layers_forgive - begin anew, as if each CPU had just pulsed and scheduled
  * @layers: what has been seen of the pulse page
- *
- * Context: any.
  */
 void kvmhb_layers_forgive(struct kvmhb_layers *layers)
 {
@@ -158,8 +153,6 @@ void kvmhb_layers_forgive(struct kvmhb_layers *layers)
  * kvmhb_layers_restart - begin to look at a new incarnation of the guest
  * @layers: what has been seen of the pulse page
  * @pulse: the pulse page
- *
- * Context: process.
  */
 void kvmhb_layers_restart(struct kvmhb_layers *layers, const struct kvmhb_pulse *pulse)
 {
@@ -174,8 +167,6 @@ void kvmhb_layers_restart(struct kvmhb_layers *layers, const struct kvmhb_pulse 
 /**
  * kvmhb_layers_keep - remember which CPUs are stale
  * @layers: what has been seen of the pulse page
- *
- * Context: any.
  */
 void kvmhb_layers_keep(struct kvmhb_layers *layers)
 {
@@ -189,7 +180,7 @@ void kvmhb_layers_keep(struct kvmhb_layers *layers)
  * kvmhb_layers_changed - whether other CPUs are stale than those remembered
  * @layers: what has been seen of the pulse page
  *
- * Return: true if any is now and was not, or the other way. Context: any.
+ * Return: true if any is now and was not, or the other way.
  */
 bool kvmhb_layers_changed(const struct kvmhb_layers *layers)
 {
@@ -204,8 +195,6 @@ bool kvmhb_layers_changed(const struct kvmhb_layers *layers)
 /**
  * kvmhb_layers_uninit - forget all that was seen of a pulse page
  * @layers: what to forget; may be used again
- *
- * Context: process.
  */
 void kvmhb_layers_uninit(struct kvmhb_layers *layers)
 {

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The life of a monitor, and of the VMs that it is attached to one after the other. */
 #include <linux/ktime.h>
-#include <linux/lockdep.h>
 
-#include "evidence.h"
-#include "host.h"
 #include "kvm_heartbeat.h"
 #include "monitor.h"
-#include "pulse.h"
 
 static void monitor_wake(struct kvmhb_tally *tally)
 {
@@ -44,8 +40,6 @@ static void monitor_await_guest(struct kvmhb_monitor *mon)
 /**
  * kvmhb_monitor_reset - the device was reset, as with the whole VM
  * @mon: the monitor, attached
- *
- * Context: process; takes @mon->lock.
  */
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
 {
@@ -65,8 +59,6 @@ void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
  *	returns
  *
  * All counters begin anew.
- *
- * Context: process; takes @mon->lock.
  */
 void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm)
 {
@@ -85,7 +77,7 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm)
  * kvmhb_monitor_detach - the VM has closed the device
  * @mon: the monitor, attached; no beat and no word may arrive any more
  *
- * When it returns, nobody will look. Context: process; takes @mon->lock.
+ * When it returns, nobody will look.
  */
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 {
@@ -110,8 +102,6 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
  * @dev: the device by whose name it is known; outlives it
  * @config: what it begins with
  * @config_changed: called whenever what the guest reads has changed
- *
- * Context: process.
  */
 void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 			const struct kvmhb_config *config,
@@ -133,8 +123,6 @@ void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 /**
  * kvmhb_monitor_uninit - unmake a monitor
  * @mon: what kvmhb_monitor_init() initialised, detached
- *
- * Context: process.
  */
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
 {
@@ -146,7 +134,7 @@ void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
 /**
  * kvmhb_monitors_init - prepare what all monitors share
  *
- * Return: 0 or a negative errno. Context: process.
+ * Return: 0 or a negative errno.
  */
 int kvmhb_monitors_init(void)
 {
@@ -173,7 +161,7 @@ reports_exit:
 /**
  * kvmhb_monitors_exit - undo kvmhb_monitors_init()
  *
- * Every monitor is detached. Context: process.
+ * Every monitor is detached.
  */
 void kvmhb_monitors_exit(void)
 {

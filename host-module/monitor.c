@@ -5,19 +5,16 @@
  */
 #include <linux/bitmap.h>
 #include <linux/ktime.h>
-#include <linux/lockdep.h>
 
-#include "host.h"
 #include "kvm_heartbeat.h"
 #include "monitor.h"
-#include "pulse.h"
 #include "verdict.h"
 
 /**
  * kvmhb_monitor_missing - what a silence that still lasts adds to the missed beats
  * @mon: the monitor
  *
- * Return: the number of beats. Context: process; @mon->lock is held.
+ * Return: the number of beats.
  */
 u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon)
 {
@@ -34,8 +31,6 @@ u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon)
  * @mon: the monitor
  * @timing: how often it has to beat
  * @retuning: until it has beaten by what is configured
- *
- * Context: process; @mon->lock is held.
  */
 void kvmhb_monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timing, bool retuning)
 {
@@ -82,8 +77,6 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
  * @mon: the monitor
  * @state: the new state
  * @cause: and the cause
- *
- * Context: process; @mon->lock is held.
  */
 void kvmhb_monitor_change(struct kvmhb_monitor *mon, enum kvmhb_state state,
 			  enum kvmhb_cause cause)
@@ -181,8 +174,6 @@ static u64 monitor_look_at_armed(struct kvmhb_monitor *mon)
 /**
  * kvmhb_monitor_look - look at the guest, if it is armed, and bring the state up to date
  * @mon: the monitor
- *
- * Context: process; @mon->lock is held.
  */
 void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 {
@@ -238,7 +229,7 @@ static bool monitor_is_silent(const struct kvmhb_monitor *mon)
  * @by: who looks
  * @asked_ns: when a timer asked for it
  *
- * Return: false if the look is left to a worker. Context: process; takes the monitor's lock.
+ * Return: false if the look is left to a worker.
  */
 bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_ns)
 {
@@ -265,8 +256,6 @@ bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 
  * kvmhb_monitor_lifecycle - the guest said something about itself
  * @mon: the monitor
  * @word: what the guest wrote, any value
- *
- * Context: process; takes @mon->lock.
  */
 void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word)
 {

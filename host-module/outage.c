@@ -20,7 +20,6 @@ static u64 outage_new_downtime_ns(const struct kvmhb_outages *outages, u64 until
  * @now_ns: the time, likewise
  *
  * Return: how long the silence was that ends with @old, ns; means nothing if none does.
- * Context: any; the caller serialises.
  */
 u64 kvmhb_outages_change(struct kvmhb_outages *outages, enum kvmhb_state old,
 			 enum kvmhb_state new, u64 last_beat_ns, u64 now_ns)
@@ -46,7 +45,7 @@ u64 kvmhb_outages_change(struct kvmhb_outages *outages, enum kvmhb_state old,
  * @state: its state
  * @now_ns: the time, ns of CLOCK_MONOTONIC
  *
- * Return: ns, an outage that lasts included. Context: any; the caller serialises.
+ * Return: ns, an outage that lasts included.
  */
 u64 kvmhb_outages_downtime_ns(const struct kvmhb_outages *outages, enum kvmhb_state state,
 			      u64 now_ns)
@@ -64,8 +63,7 @@ u64 kvmhb_outages_downtime_ns(const struct kvmhb_outages *outages, enum kvmhb_st
  * @excused_ns: of the silence, the time in which it could not have beaten, ns
  * @now_ns: the time, ns of CLOCK_MONOTONIC
  *
- * Return: the number, 0 if the guest is not silent or is paused. Context: any; the caller
- * serialises.
+ * Return: the number, 0 if the guest is not silent or is paused.
  */
 u64 kvmhb_outages_missing(const struct kvmhb_outages *outages, enum kvmhb_state state,
 			  u64 interval_ns, u64 excused_ns, u64 now_ns)

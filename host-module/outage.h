@@ -6,8 +6,6 @@
 #ifndef KVMHB_OUTAGE_H
 #define KVMHB_OUTAGE_H
 
-#include <linux/types.h>
-
 #include "words.h"
 
 /**

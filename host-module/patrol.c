@@ -13,7 +13,6 @@
  * for which the kernel takes raw locks alone, and take no lock of ours.
  */
 #include <linux/ktime.h>
-#include <linux/lockdep.h>
 #include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/wait_bit.h>
@@ -90,7 +89,7 @@ static void patrol_look_at(struct kvmhb_patrol *patrol, struct kvmhb_turn *turn)
 	mutex_unlock(&patrol->lock);
 	if (!turn->look(turn, KVMHB_LOOKER_PATROL, READ_ONCE(patrol->asked_ns)))
 		queue_work(patrol_wq, &turn->work);
-	/* Pairs with the acquire in patrol_is_looking_at(). */
+	/* Pairs with the acquire in kvmhb_turn_uninit(). */
 	store_release_wake_up(&patrol->looking_at, NULL);
 	mutex_lock(&patrol->lock);
 }
@@ -154,12 +153,6 @@ static void patrol_leave(struct kvmhb_turn *turn)
 	turn->patrol = NULL;
 }
 
-static bool patrol_is_looking_at(const struct kvmhb_patrol *patrol, const struct kvmhb_turn *turn)
-{
-	/* Acquire: pairs with the release in patrol_look_at(). */
-	return smp_load_acquire(&patrol->looking_at) == turn;
-}
-
 static void turn_set(struct kvmhb_turn *turn, u64 due_ns, u64 beat_due_ns)
 {
 	WRITE_ONCE(turn->beat_due_ns, beat_due_ns);
@@ -190,8 +183,6 @@ static void turn_work(struct work_struct *work)
  * @interval_ns: how often the guest has to beat, ns
  * @due_ns: when the look is to be made, ns of CLOCK_MONOTONIC
  * @beat_due_ns: how long after a beat, if that comes first, ns; or 0
- *
- * Context: process; @turn->lock is held.
  */
 void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_ns, u64 beat_due_ns)
 {
@@ -211,8 +202,6 @@ void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_ns, 
  * kvmhb_turn_on_timer - have a guest looked at when it is due
  * @turn: whose turn it is
  * @due_ns: when the look is to be made, ns of CLOCK_MONOTONIC
- *
- * Context: process; @turn->lock is held.
  */
 void kvmhb_turn_on_timer(struct kvmhb_turn *turn, u64 due_ns)
 {
@@ -228,7 +217,7 @@ void kvmhb_turn_on_timer(struct kvmhb_turn *turn, u64 due_ns)
  * @turn: whose turn it was
  *
  * When it returns, no patrol begins to look, or reads the pulse page. What is under way, or
- * queued, will still look once. Context: process; @turn->lock is held.
+ * queued, will still look once.
  */
 void kvmhb_turn_never(struct kvmhb_turn *turn)
 {
@@ -245,8 +234,7 @@ void kvmhb_turn_never(struct kvmhb_turn *turn)
  * @due_ns: when the look is to be made, ns of CLOCK_MONOTONIC; 0: when it was to be
  *
  * Words come at any rate, and a turn on patrol is not moved, as that takes a lock of
- * others: it is found by a walk that was to come in any case. Context: process; @turn->lock
- * is held.
+ * others: it is found by a walk that was to come in any case.
  */
 void kvmhb_turn_bring_forward(struct kvmhb_turn *turn, u64 due_ns)
 {
@@ -292,8 +280,6 @@ void kvmhb_turn_flush(struct kvmhb_turn *turn)
  * @tally: the guest's beats
  * @lock: what the caller holds when it sets the turn
  * @look: looks
- *
- * Context: process.
  */
 void kvmhb_turn_init(struct kvmhb_turn *turn, const struct kvmhb_tally *tally,
 		     struct mutex *lock, kvmhb_look_fn *look)
@@ -309,14 +295,15 @@ void kvmhb_turn_init(struct kvmhb_turn *turn, const struct kvmhb_tally *tally,
  * kvmhb_turn_uninit - wait until nobody touches a turn any more
  * @turn: whose turn does not come any more, see kvmhb_turn_never()
  *
- * Waits for a look at this guest at the most, not for those at others. Context: process.
+ * Waits for a look at this guest at the most, not for those at others.
  */
 void kvmhb_turn_uninit(struct kvmhb_turn *turn)
 {
-	unsigned int i;
+	struct kvmhb_patrol *patrol;
 
-	for (i = 0; i < ARRAY_SIZE(patrols); i++)
-		wait_var_event(&patrols[i].looking_at, !patrol_is_looking_at(&patrols[i], turn));
+	for (patrol = patrols; patrol < patrols + ARRAY_SIZE(patrols); patrol++)
+		/* Acquire: pairs with the release in patrol_look_at(). */
+		wait_var_event(&patrol->looking_at, smp_load_acquire(&patrol->looking_at) != turn);
 	/* A patrol may have left its look to a worker. */
 	cancel_work_sync(&turn->work);
 }
@@ -324,7 +311,7 @@ void kvmhb_turn_uninit(struct kvmhb_turn *turn)
 /**
  * kvmhb_turns_init - prepare all patrols, the fast lane and the workers
  *
- * Return: 0 or a negative errno. Context: process.
+ * Return: 0 or a negative errno.
  */
 int kvmhb_turns_init(void)
 {
@@ -352,7 +339,7 @@ int kvmhb_turns_init(void)
 /**
  * kvmhb_turns_exit - undo kvmhb_turns_init()
  *
- * Nobody's turn comes any more. Context: process.
+ * Nobody's turn comes any more.
  */
 void kvmhb_turns_exit(void)
 {

@@ -10,7 +10,6 @@
 #include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
-#include <linux/types.h>
 #include <linux/workqueue.h>
 
 #include "tally.h"
@@ -38,7 +37,7 @@ enum kvmhb_looker {
  * @asked_ns: when a timer asked for it, ns of CLOCK_MONOTONIC; 0 if @turn knows better
  *
  * Return: false if the look is left to a worker, as it has to wait or something is to be
- * said; never if @by is a worker. Context: process.
+ * said; never if @by is a worker.
  */
 typedef bool kvmhb_look_fn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_ns);
 
@@ -83,7 +82,7 @@ struct kvmhb_turn {
  * @interval_ns: how often a guest has to beat, ns
  *
  * Return: ns: a guest that is looked at so much before it would be late has had the
- * time to beat. Context: any.
+ * time to beat.
  */
 static inline u64 kvmhb_patrol_early_ns(u64 interval_ns)
 {

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <asm/barrier.h>
-#include <linux/build_bug.h>
-#include <linux/errno.h>
-#include <linux/gfp.h>
-#include <linux/log2.h>
-#include <linux/minmax.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -29,7 +24,7 @@ static_assert(sizeof(struct kvm_heartbeat_pulse_header) +
  * Pages in a row, if there are any: to read them the host needs no mapping of its own, nor
  * memory for one.
  *
- * Return: 0 or -ENOMEM. Context: process.
+ * Return: 0 or -ENOMEM.
  */
 int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus)
 {
@@ -59,8 +54,6 @@ int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus)
 /**
  * kvmhb_pulse_uninit - free a pulse page
  * @pulse: what kvmhb_pulse_init() initialised
- *
- * Context: process.
  */
 void kvmhb_pulse_uninit(struct kvmhb_pulse *pulse)
 {
@@ -76,7 +69,7 @@ void kvmhb_pulse_uninit(struct kvmhb_pulse *pulse)
  * @pulse: the pulse page
  * @nr: which, see kvmhb_pulse_has_pages()
  *
- * Return: the page, which may be mapped elsewhere too. Context: any.
+ * Return: the page, which may be mapped elsewhere too.
  */
 struct page *kvmhb_pulse_page(const struct kvmhb_pulse *pulse, unsigned long nr)
 {
@@ -89,8 +82,6 @@ struct page *kvmhb_pulse_page(const struct kvmhb_pulse *pulse, unsigned long nr)
  * kvmhb_pulse_publish - tell the guest how often to beat
  * @pulse: the pulse page
  * @timing: the configuration
- *
- * Context: any; the caller serialises.
  */
 void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing)
 {
@@ -112,7 +103,7 @@ void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *t
  * @timing: the configuration to publish in it
  *
  * The generation goes on, so that no acknowledgment of an earlier incarnation
- * is taken for one of the next. Context: process; the caller serialises.
+ * is taken for one of the next.
  */
 void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing)
 {
@@ -130,7 +121,7 @@ void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *tim
  * @pulse: the pulse page
  *
  * Return: what the guest wrote, any value; if it lies, it is judged by an
- * interval that it does not keep. Context: any.
+ * interval that it does not keep.
  */
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse)
 {
@@ -143,7 +134,6 @@ u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse)
  * @nr: the CPU, below @pulse->nr_slots
  *
  * Return: what the guest wrote, each value read once; any of it may be a lie.
- * Context: any.
  */
 struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr)
 {
@@ -164,7 +154,6 @@ struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int
  * @pulse: the pulse page
  *
  * Return: what the guest says; false if nobody there has opened the watchdog.
- * Context: any.
  */
 bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse)
 {

@@ -57,7 +57,7 @@ bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse);
  * @first: how many are before them, any number
  * @nr: how many they are, any number
  *
- * Return: true if all of them are. Context: any.
+ * Return: true if all of them are.
  */
 static inline bool kvmhb_pulse_has_pages(const struct kvmhb_pulse *pulse, unsigned long first,
 					 unsigned long nr)
@@ -72,7 +72,7 @@ static inline bool kvmhb_pulse_has_pages(const struct kvmhb_pulse *pulse, unsign
  * @pulse: the pulse page
  * @nr: the CPU, below @pulse->nr_slots
  *
- * Return: what the guest says. Context: any.
+ * Return: what the guest says.
  */
 static inline bool kvmhb_pulse_is_online(const struct kvmhb_pulse *pulse, unsigned int nr)
 {

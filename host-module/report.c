@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/bitmap.h>
 #include <linux/device.h>
-#include <linux/jiffies.h>
-#include <linux/kobject.h>
 #include <linux/ktime.h>
-#include <linux/list.h>
 #include <linux/math64.h>
-#include <linux/printk.h>
 #include <linux/ratelimit.h>
-#include <linux/spinlock.h>
-#include <linux/sysfs.h>
-#include <linux/time64.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
@@ -192,10 +185,9 @@ static void report_notify_work(struct work_struct *work)
 	for (;;) {
 		spin_lock(&notify_lock);
 		reporter = list_first_entry_or_null(&now, struct kvmhb_reporter, notify_entry);
-		if (reporter) {
+		if (reporter)
 			list_del_init(&reporter->notify_entry);
-			WRITE_ONCE(notifying, reporter);
-		}
+		WRITE_ONCE(notifying, reporter);
 		spin_unlock(&notify_lock);
 		if (!reporter)
 			break;
@@ -234,8 +226,6 @@ static void report_to_listeners(struct kvmhb_reporter *reporter)
 /**
  * kvmhb_report_flush - notify those who still wait for it
  * @reporter: of whom no further change will be reported
- *
- * Context: process.
  */
 void kvmhb_report_flush(struct kvmhb_reporter *reporter)
 {
@@ -254,7 +244,7 @@ void kvmhb_report_flush(struct kvmhb_reporter *reporter)
 /**
  * kvmhb_reports_init - prepare to report
  *
- * Return: 0 or -ENOMEM. Context: process.
+ * Return: 0 or -ENOMEM.
  */
 int kvmhb_reports_init(void)
 {
@@ -265,7 +255,7 @@ int kvmhb_reports_init(void)
 /**
  * kvmhb_reports_exit - undo kvmhb_reports_init()
  *
- * No monitor is left. Context: process.
+ * No monitor is left.
  */
 void kvmhb_reports_exit(void)
 {
@@ -277,8 +267,6 @@ void kvmhb_reports_exit(void)
  * kvmhb_reporter_init - begin to report for a monitor
  * @reporter: what to initialise
  * @dev: the device by whose name it is known; outlives it
- *
- * Context: process.
  */
 void kvmhb_reporter_init(struct kvmhb_reporter *reporter, struct device *dev)
 {
@@ -293,8 +281,6 @@ void kvmhb_reporter_init(struct kvmhb_reporter *reporter, struct device *dev)
  * @reporter: the monitor's part; the caller serialises, which makes the order the same
  *	everywhere
  * @transition: what is to be reported
- *
- * Context: process.
  */
 void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition)
 {

@@ -5,7 +5,6 @@
 
 #include <linux/list.h>
 #include <linux/ratelimit_types.h>
-#include <linux/types.h>
 
 #include "words.h"
 

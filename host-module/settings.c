@@ -3,11 +3,8 @@
 #include <linux/bitmap.h>
 #include <linux/device.h>
 #include <linux/ktime.h>
-#include <linux/lockdep.h>
 
-#include "host.h"
 #include "monitor.h"
-#include "pulse.h"
 #include "suspicion.h"
 #include "trace.h"
 
@@ -85,8 +82,6 @@ int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
  * kvmhb_monitor_read - take all readings at once
  * @mon: the monitor
  * @readings: where to store them
- *
- * Context: process; takes @mon->lock.
  */
 void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings)
 {
@@ -119,8 +114,6 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
  * kvmhb_monitor_stale - name the guest's CPUs that are stale
  * @mon: the monitor
  * @cpus: bitmap of %KVMHB_PULSE_MAX_SLOTS bits, gets those of a guest that is degraded
- *
- * Context: process; takes @mon->lock.
  */
 void kvmhb_monitor_stale(struct kvmhb_monitor *mon, unsigned long *cpus)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/kernel.h>
 #include <linux/math64.h>
-#include <linux/minmax.h>
 
 #include "suspicion.h"
 
@@ -53,7 +52,7 @@ static s64 suspicion_tail(s64 x)
  * line for large g, and a table for the rest.
  *
  * Return: phi times 1000, within 2 of the formula for phi < 20 and within 0.1 %
- * above. Context: any.
+ * above.
  */
 u64 kvmhb_phi_milli(u64 silence_ns, u64 mean_ns, u64 sd_ns)
 {
@@ -85,7 +84,7 @@ u64 kvmhb_phi_milli(u64 silence_ns, u64 mean_ns, u64 sd_ns)
  * of its interval, and none for one that varies by less than a tenth, as Akka
  * does by default.
  *
- * Return: phi times 1000. Context: any.
+ * Return: phi times 1000.
  */
 u64 kvmhb_suspicion_milli(const struct kvmhb_gaps *gaps, u64 interval_ns, u64 silence_ns)
 {

@@ -6,8 +6,6 @@
 #ifndef KVMHB_SUSPICION_H
 #define KVMHB_SUSPICION_H
 
-#include <linux/types.h>
-
 #include "tally.h"
 
 u64 kvmhb_phi_milli(u64 silence_ns, u64 mean_ns, u64 sd_ns);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <asm/barrier.h>
 #include <linux/ktime.h>
 #include <linux/string.h>
 
@@ -16,7 +15,7 @@
  *
  * As of the last look: whoever asks between two looks gets less than the truth.
  *
- * Return: ns, in which the guest could not have beaten. Context: any.
+ * Return: ns, in which the guest could not have beaten.
  */
 u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_ns)
 {
@@ -31,8 +30,6 @@ u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_ns)
  * @tally: the tally; the caller serialises
  * @last_ns: the beat that it began with, ns of CLOCK_MONOTONIC
  * @ns: how much, ns
- *
- * Context: any.
  */
 void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_ns, u64 ns)
 {
@@ -48,7 +45,6 @@ void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_ns, u64 ns)
  * @tally: the tally
  *
  * Return: them, all zero at the begin of a rhythm; each number by itself is whole.
- * Context: any.
  */
 struct kvmhb_gaps kvmhb_tally_gaps(const struct kvmhb_tally *tally)
 {
@@ -120,8 +116,6 @@ static noinline void tally_lost_beat(struct kvmhb_tally *tally)
  * kvmhb_tally_beat - a beat has arrived
  * @tally: the tally, of a VM that is attached
  * @cpu: the guest CPU that rang, or -1 if it is not known
- *
- * Context: any; takes no lock, arms no timer, prints nothing.
  */
 void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu)
 {
@@ -161,7 +155,7 @@ void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu)
  * kvmhb_tally_ask - ask to be woken by the next beat
  * @tally: the tally; the caller serialises
  *
- * Return: when the last beat came that does not wake, ns of CLOCK_MONOTONIC. Context: any.
+ * Return: when the last beat came that does not wake, ns of CLOCK_MONOTONIC.
  */
 u64 kvmhb_tally_ask(struct kvmhb_tally *tally)
 {
@@ -180,8 +174,6 @@ u64 kvmhb_tally_ask(struct kvmhb_tally *tally)
  * @tally: the tally; the caller serialises
  * @interval_ns: time between two beats, ns
  * @retuning: it may beat by an older configuration still; it has yet to acknowledge
- *
- * Context: any.
  */
 void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retuning)
 {
@@ -196,7 +188,7 @@ void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retunin
  * kvmhb_tally_has_acked - whether the guest beats by the newest configuration
  * @tally: the tally, of a VM that is attached
  *
- * Return: true if the last beat acknowledged it. Context: any.
+ * Return: true if the last beat acknowledged it.
  */
 bool kvmhb_tally_has_acked(const struct kvmhb_tally *tally)
 {
@@ -207,8 +199,6 @@ bool kvmhb_tally_has_acked(const struct kvmhb_tally *tally)
  * kvmhb_tally_attach - begin to count for another VM
  * @tally: the tally; the caller serialises, and no beat comes
  * @pulse: the VM's pulse page
- *
- * Context: any.
  */
 void kvmhb_tally_attach(struct kvmhb_tally *tally, struct kvmhb_pulse *pulse)
 {
@@ -222,8 +212,6 @@ void kvmhb_tally_attach(struct kvmhb_tally *tally, struct kvmhb_pulse *pulse)
 /**
  * kvmhb_tally_arm - the guest has armed, and lives at this moment
  * @tally: the tally; the caller serialises
- *
- * Context: any.
  */
 void kvmhb_tally_arm(struct kvmhb_tally *tally)
 {
@@ -237,7 +225,7 @@ void kvmhb_tally_arm(struct kvmhb_tally *tally)
  * @tally: the tally; the caller serialises
  * @lost: its driver may not know
  *
- * What rang while the device was reset is not a beat after it. Context: any.
+ * What rang while the device was reset is not a beat after it.
  */
 void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost)
 {
@@ -250,7 +238,7 @@ void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost)
  * kvmhb_tally_is_found - whether a guest whose device was reset under it beats on
  * @tally: the tally; the caller serialises
  *
- * Return: true if it does, and has said nothing. Context: any.
+ * Return: true if it does, and has said nothing.
  */
 bool kvmhb_tally_is_found(const struct kvmhb_tally *tally)
 {

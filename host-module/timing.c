@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/errno.h>
-#include <linux/limits.h>
-#include <linux/minmax.h>
+#include <linux/kernel.h>
 
 #include "kvm_heartbeat.h"
 #include "timing.h"
@@ -14,7 +13,7 @@
  *	@interval_ns
  *
  * Return: 0; -ERANGE if one value is out of its range; -EINVAL if the timeout
- * is not above the interval. Context: any.
+ * is not above the interval.
  */
 int kvmhb_timing_make(struct kvmhb_timing *timing, u64 interval_ns, u64 timeout_ns)
 {
@@ -40,7 +39,7 @@ int kvmhb_timing_make(struct kvmhb_timing *timing, u64 interval_ns, u64 timeout_
  * Between a change of configuration and the guest's word that it has seen it,
  * the guest may beat by either.
  *
- * Return: the longer of both intervals and of both timeouts. Context: any.
+ * Return: the longer of both intervals and of both timeouts.
  */
 struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
 					 const struct kvmhb_timing *b)
@@ -57,14 +56,12 @@ struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
  * @resolution_ns: how much silence says nothing on this host, ns
  *
  * Return: @timing, but no timeout below @resolution_ns, and no interval below half of that.
- * Context: any.
  */
 struct kvmhb_timing kvmhb_timing_resolved(const struct kvmhb_timing *timing, u64 resolution_ns)
 {
-	return (struct kvmhb_timing) {
-		.interval_ns = max(timing->interval_ns, resolution_ns / 2),
-		.timeout_ns = max(timing->timeout_ns, resolution_ns),
-	};
+	const struct kvmhb_timing finest = { resolution_ns / 2, resolution_ns };
+
+	return kvmhb_timing_patient(timing, &finest);
 }
 
 /**
@@ -74,8 +71,7 @@ struct kvmhb_timing kvmhb_timing_resolved(const struct kvmhb_timing *timing, u64
  * A beat is overdue half an interval after it was due, or half way from there
  * to the timeout if that comes first: jitter is not yet lateness.
  *
- * Return: ns, above the interval or equal to it, below the timeout. Context:
- * any.
+ * Return: ns, above the interval or equal to it, below the timeout.
  */
 u64 kvmhb_late_ns(const struct kvmhb_timing *timing)
 {

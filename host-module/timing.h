@@ -2,6 +2,10 @@
 /*
  * How often a guest has to beat, and what follows from it: pure functions, tested by
  * selftests/kunit.
+ *
+ * Two rules hold in all files. Where kernel-doc names no context, a function is called in
+ * process context, and a pure one in any. What wants a lock held asserts it; what has no lock
+ * is serialised by the caller.
  */
 #ifndef KVMHB_TIMING_H
 #define KVMHB_TIMING_H
@@ -37,7 +41,7 @@ u64 kvmhb_late_ns(const struct kvmhb_timing *timing);
  * @a: a time, or a sum that grows
  * @b: what is taken from it. Sums that are read while they change may seem to go back
  *
- * Return: @a - @b, or 0. Context: any.
+ * Return: @a - @b, or 0.
  */
 static inline u64 kvmhb_minus(u64 a, u64 b)
 {
@@ -52,7 +56,7 @@ static inline u64 kvmhb_minus(u64 a, u64 b)
  * @interval_ns: time that should have been between them, ns
  *
  * Return: the number of whole intervals beyond the first, to the nearest: a
- * beat half an interval late was late, not missed. Context: any.
+ * beat half an interval late was late, not missed.
  */
 static inline u64 kvmhb_missed(u64 gap_ns, u64 interval_ns)
 {

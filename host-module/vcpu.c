@@ -32,7 +32,7 @@ static bool vcpu_is_kept(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu 
  * @then: what was known of it
  * @now: and what is known of it now
  *
- * Return: ns, of the time between the two. Context: any.
+ * Return: ns, of the time between the two.
  */
 u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
 {
@@ -52,7 +52,7 @@ u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
  * the thread runs, not when it is woken, so that a wait may hide in one; hence the
  * larger of the two.
  *
- * Return: ns, @elapsed_ns at most. Context: any.
+ * Return: ns, @elapsed_ns at most.
  */
 u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now, u64 elapsed_ns)
 {
@@ -83,7 +83,7 @@ u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now,
  * kvmhb_has_shut_down - whether a triple fault has shut a vCPU down
  * @now: what is known of it
  *
- * Return: true as long as the VMM does not run it. Context: any.
+ * Return: true as long as the VMM does not run it.
  */
 bool kvmhb_has_shut_down(const struct kvmhb_vcpu *now)
 {
@@ -116,7 +116,7 @@ static enum kvmhb_doing vcpu_doing_outside(const struct kvmhb_vcpu *then,
  * What the host does to a vCPU is seen from one look to the next, what the guest
  * does over the whole of its silence.
  *
- * Return: the first that applies. Context: any.
+ * Return: the first that applies.
  */
 enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_vcpu *then,
 			     const struct kvmhb_vcpu *now, u64 window_ns)

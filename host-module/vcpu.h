@@ -12,42 +12,27 @@
 
 struct kvmhb_vcpu;
 
-/**
- * enum kvmhb_doing - what a vCPU did while its guest was silent
- * @KVMHB_ABSENT: nothing: it has no thread
- * @KVMHB_SHUT_DOWN: a triple fault shut it down
- * @KVMHB_FAILED: KVM could not run it
- * @KVMHB_STOPPED_BY_HOST: a signal, the freezer or a debugger stopped it
- * @KVMHB_QUEUED: it was outside KVM_RUN, at two looks, and its thread waited for a host
- *	CPU
- * @KVMHB_AWAY: it was outside KVM_RUN, at two looks
- * @KVMHB_IN_VMM: likewise, since it asked the VMM for something
- * @KVMHB_LEAVING: it is outside KVM_RUN, as far as one look can tell
- * @KVMHB_HALTED_OUT: it was halted outside KVM_RUN, where the VMM keeps it when it
- *	halts CPUs itself, and likewise when it pauses them
- * @KVMHB_BLOCKED: it is asleep in the host's kernel: in KVM_RUN, or outside it at two
- *	looks and not to be interrupted; or it was busy there, in KVM_RUN at two looks
- * @KVMHB_LIVING: it takes interrupts
- * @KVMHB_HALTING: it was halted all the time
- * @KVMHB_SPINNING: it executed most of the time
- * @KVMHB_UNCLEAR: none of these
- * @KVMHB_NR_DOINGS: number of them
- */
+/* What a vCPU did while its guest was silent: the first that applies. */
 enum kvmhb_doing {
-	KVMHB_ABSENT,
-	KVMHB_SHUT_DOWN,
-	KVMHB_FAILED,
-	KVMHB_STOPPED_BY_HOST,
-	KVMHB_QUEUED,
-	KVMHB_AWAY,
-	KVMHB_IN_VMM,
-	KVMHB_LEAVING,
+	KVMHB_ABSENT,		/* nothing: it has no thread */
+	KVMHB_SHUT_DOWN,	/* a triple fault shut it down */
+	KVMHB_FAILED,		/* KVM could not run it */
+	KVMHB_STOPPED_BY_HOST,	/* a signal, the freezer or a debugger stopped it */
+	KVMHB_QUEUED,		/* as in AWAY, and its thread waited for a host CPU */
+	KVMHB_AWAY,		/* it was outside KVM_RUN, at two looks */
+	KVMHB_IN_VMM,		/* likewise, since it asked the VMM for something */
+	KVMHB_LEAVING,		/* it is outside KVM_RUN, as far as one look can tell */
+	/* Halted outside KVM_RUN, where a VMM keeps it that halts CPUs itself, or pauses them. */
 	KVMHB_HALTED_OUT,
+	/*
+	 * Asleep in the host's kernel: in KVM_RUN, or outside it at two looks and not to be
+	 * interrupted; or busy there, in KVM_RUN at two looks.
+	 */
 	KVMHB_BLOCKED,
-	KVMHB_LIVING,
-	KVMHB_HALTING,
-	KVMHB_SPINNING,
-	KVMHB_UNCLEAR,
+	KVMHB_LIVING,		/* it takes interrupts */
+	KVMHB_HALTING,		/* it was halted all the time */
+	KVMHB_SPINNING,		/* it executed most of the time */
+	KVMHB_UNCLEAR,		/* none of these */
 	KVMHB_NR_DOINGS
 };
 

@@ -12,8 +12,7 @@
  * 7. The timeout is not over on the run clock:		late, with who denied it
  * 8. The timeout is over:					unresponsive
  */
-#include <linux/limits.h>
-#include <linux/minmax.h>
+#include <linux/kernel.h>
 #include <linux/time64.h>
 
 #include "verdict.h"
@@ -77,7 +76,7 @@ static struct kvmhb_verdict say_late(enum kvmhb_cause cause)
  * @c: the case
  *
  * Return: true if all vCPUs that there are seem to be held by the host or by
- * the VMM. Context: any.
+ * the VMM.
  */
 bool kvmhb_all_out(const struct kvmhb_case *c)
 {
@@ -92,8 +91,7 @@ bool kvmhb_all_out(const struct kvmhb_case *c)
  * kvmhb_lateness_max_ns - how late a host may look without being in trouble
  * @timing: how often the guest has to beat
  *
- * Return: ns: a tenth of the timeout, but what any busy machine may do. Context:
- * any.
+ * Return: ns: a tenth of the timeout, but what any busy machine may do.
  */
 u64 kvmhb_lateness_max_ns(const struct kvmhb_timing *timing)
 {
@@ -271,7 +269,7 @@ static struct kvmhb_ruling rule_beating(const struct kvmhb_case *c)
  * kvmhb_must_ask - whether the host's CPUs must show that they live
  * @c: all that is known
  *
- * Return: true if the guest may be accused at one of the next looks. Context: any.
+ * Return: true if the guest may be accused at one of the next looks.
  */
 bool kvmhb_must_ask(const struct kvmhb_case *c)
 {
@@ -311,7 +309,7 @@ static struct kvmhb_ruling rule_broken(const struct kvmhb_case *c)
  * follows the transitions sees the same order each time. A caller that gets a
  * new state therefore asks again.
  *
- * Return: the verdict, and when to look again. Context: any.
+ * Return: the verdict, and when to look again.
  */
 struct kvmhb_ruling kvmhb_rule(const struct kvmhb_case *c)
 {

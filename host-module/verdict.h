@@ -6,8 +6,6 @@
 #ifndef KVMHB_VERDICT_H
 #define KVMHB_VERDICT_H
 
-#include <linux/types.h>
-
 #include "timing.h"
 #include "vcpu.h"
 #include "words.h"

@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/ktime.h>
-#include <linux/math.h>
-#include <linux/math64.h>
-#include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "timing.h"
-#include "vcpu.h"
 #include "verdict.h"
 #include "watch.h"
 
 /**
  * kvmhb_watch_uninit - forget all that was seen of a guest
  * @watch: what to forget; may be used again
- *
- * Context: process.
  */
 void kvmhb_watch_uninit(struct kvmhb_watch *watch)
 {
@@ -84,8 +77,6 @@ static void watch_forgive(struct kvmhb_watch *watch)
 /**
  * kvmhb_watch_begin_window - see from here on what the vCPUs do instead of beating
  * @watch: what has been seen
- *
- * Context: any; the caller serialises.
  */
 void kvmhb_watch_begin_window(struct kvmhb_watch *watch)
 {
@@ -185,8 +176,6 @@ static bool watch_host_is_asked(const struct kvmhb_watch *watch, const struct kv
  * @watch: what has been seen of it
  * @look: what the monitor knows of it
  * @c: gets the case
- *
- * Context: process; the caller serialises.
  */
 void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 		      struct kvmhb_case *c)
@@ -248,8 +237,6 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
  * @watch: what to begin anew
  * @kvm: the VM, or NULL
  * @pulse: its pulse page
- *
- * Context: process; the caller serialises.
  */
 void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 			 const struct kvmhb_pulse *pulse)
@@ -276,8 +263,6 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
  * @watch: what has been seen
  * @cpus: bitmap of KVMHB_PULSE_MAX_SLOTS bits. Gets those whose slots are stale, or if
  *	there are none, whose schedulers
- *
- * Context: any; the caller serialises.
  */
 void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus)
 {
@@ -294,8 +279,6 @@ void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus)
  * @watch: what has been seen
  * @verdict: the verdict
  * @c: the case
- *
- * Context: process; the caller serialises.
  */
 void kvmhb_watch_keep(struct kvmhb_watch *watch, const struct kvmhb_verdict *verdict,
 		      const struct kvmhb_case *c)

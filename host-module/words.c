@@ -17,7 +17,7 @@ static const char * const cause_words[] = { KVMHB_CAUSES(WORD) };
  * kvmhb_state_word - the word for a state
  * @state: below %KVMHB_NR_STATES
  *
- * Return: a static string of %KVMHB_WORD_SIZE bytes at the most. Context: any.
+ * Return: a static string of %KVMHB_WORD_SIZE bytes at the most.
  */
 const char *kvmhb_state_word(enum kvmhb_state state)
 {
@@ -28,7 +28,7 @@ const char *kvmhb_state_word(enum kvmhb_state state)
  * kvmhb_cause_word - the word for a cause
  * @cause: below %KVMHB_NR_CAUSES
  *
- * Return: a static string of %KVMHB_WORD_SIZE bytes at the most. Context: any.
+ * Return: a static string of %KVMHB_WORD_SIZE bytes at the most.
  */
 const char *kvmhb_cause_word(enum kvmhb_cause cause)
 {
@@ -43,7 +43,7 @@ const char *kvmhb_cause_word(enum kvmhb_cause cause)
  * A guest that panicked may still run the code of an orderly reboot; only a
  * new incarnation, a reset or the end of the VM takes the panic back.
  *
- * Return: whether the word was accepted. Context: any.
+ * Return: whether the word was accepted.
  */
 bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word)
 {
@@ -73,7 +73,7 @@ bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word)
  * A VMM may reset the device between the guest's goodbye and its own: only a guest that
  * arms takes back what was said.
  *
- * Return: the cause, or %KVMHB_CAUSE_NONE. Context: any.
+ * Return: the cause, or %KVMHB_CAUSE_NONE.
  */
 enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict *verdict)
 {
@@ -89,8 +89,6 @@ enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict
  *
  * A list that is longer than about 128 characters ends with ``,...`` instead: in a line
  * that has a bound it must leave room for what follows.
- *
- * Context: any.
  */
 void kvmhb_cpu_list(char *buf, const unsigned long *cpus)
 {
