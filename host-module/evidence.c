@@ -5,7 +5,6 @@
 #include <linux/pid.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
-#include <linux/string.h>
 #include <linux/tick.h>
 
 #include "evidence.h"

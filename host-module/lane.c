@@ -9,13 +9,10 @@
  * the lane's own gives the look to the workers: that of the turn belongs to who holds its
  * lock.
  */
-#include <linux/hrtimer.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
-#include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/wait_bit.h>
-#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "lane.h"

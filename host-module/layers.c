@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/kernel.h>
 #include <linux/slab.h>
-#include <linux/string.h>
-#include <linux/time64.h>
 
 #include "layers.h"
 #include "pulse.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The life of a monitor, and of the VMs that it is attached to one after the other. */
-#include <linux/ktime.h>
 
 #include "kvm_heartbeat.h"
 #include "monitor.h"

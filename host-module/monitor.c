@@ -4,7 +4,6 @@
  * the VMM (lifetime.c) or a user (settings.c), ends here too, in monitor_set_verdict().
  */
 #include <linux/bitmap.h>
-#include <linux/ktime.h>
 
 #include "kvm_heartbeat.h"
 #include "monitor.h"

@@ -12,9 +12,7 @@
  * would keep its own silence from being noticed. Callbacks may wake threads and queue work,
  * for which the kernel takes raw locks alone, and take no lock of ours.
  */
-#include <linux/ktime.h>
 #include <linux/log2.h>
-#include <linux/mutex.h>
 #include <linux/wait_bit.h>
 
 #include "compat.h"

@@ -2,8 +2,6 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
-#include <linux/string.h>
-#include <linux/time64.h>
 #include <linux/vmalloc.h>
 
 #include "kvm_heartbeat.h"

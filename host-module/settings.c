@@ -2,7 +2,6 @@
 /* What users set, and what they read. */
 #include <linux/bitmap.h>
 #include <linux/device.h>
-#include <linux/ktime.h>
 
 #include "monitor.h"
 #include "suspicion.h"

@@ -3,7 +3,6 @@
 #include <linux/device.h>
 #include <linux/kstrtox.h>
 #include <linux/math64.h>
-#include <linux/sysfs.h>
 
 #include "evidence.h"
 #include "monitor.h"

@@ -4,7 +4,6 @@
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 
 #include "verdict.h"
 #include "watch.h"
