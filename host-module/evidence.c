@@ -92,7 +92,7 @@ static u64 evidence_picked_ns(struct task_struct *task, const struct kvmhb_vcpu 
 		return READ_ONCE(task->se.prev_sum_exec_runtime);
 	if (!then || then->pid != task_pid_nr(task))
 		return least;
-	return max(least, then->arrived_ns == arrived ? then->picked_ns : then->exec_ns);
+	return max(least, then->arrived_at_ns == arrived ? then->picked_ns : then->exec_ns);
 }
 
 /*
@@ -135,7 +135,7 @@ static void evidence_read_task(struct task_struct *task, const struct kvmhb_vcpu
 	evidence->run_delay_ns = READ_ONCE(task->sched_info.run_delay);
 	/* In all differences: another CPU's clock may be ahead of ours. */
 	evidence->queued_ns = queued ? kvmhb_minus(now, queued) : 0;
-	evidence->arrived_ns = arrived;
+	evidence->arrived_at_ns = arrived;
 	evidence->picked_ns = picked;
 
 	if (arrived + stint >= now)

@@ -30,7 +30,7 @@ struct kvm;
  * @run_delay_ns: how long the thread waited for a host CPU, ns, up to the last
  *	time it got one
  * @queued_ns: how long it has been waiting since then, ns; 0 unless it waits
- * @arrived_ns: when the thread last got a host CPU, by the scheduler's clock, ns
+ * @arrived_at_ns: when the thread last got a host CPU, by the scheduler's clock, ns
  * @picked_ns: what it had got of host CPUs by then, or a little less, ns
  */
 struct kvmhb_vcpu {
@@ -48,7 +48,7 @@ struct kvmhb_vcpu {
 	u64 halted_ns;
 	u64 run_delay_ns;
 	u64 queued_ns;
-	u64 arrived_ns;
+	u64 arrived_at_ns;
 	u64 picked_ns;
 };
 

@@ -25,7 +25,7 @@ static atomic_t sleeps = ATOMIC_INIT(0);
  * struct kvmhb_round - a round of questions to the host's CPUs
  * @lock: protects all below; taken in hard interrupts
  * @unheard: CPUs that were asked and have not answered
- * @asked_ns: when they were asked, ns of CLOCK_MONOTONIC
+ * @asked_at_ns: when they were asked, ns of CLOCK_MONOTONIC
  * @asking: @unheard is not empty; read without @lock too
  * @deaf_ns: how long the rounds took that are over, those that took %BUSY_NS, ns; read
  *	without @lock too
@@ -33,7 +33,7 @@ static atomic_t sleeps = ATOMIC_INIT(0);
 struct kvmhb_round {
 	raw_spinlock_t lock;	/* of all below */
 	struct cpumask unheard;
-	u64 asked_ns;
+	u64 asked_at_ns;
 	bool asking;
 	u64 deaf_ns;
 };
@@ -49,7 +49,7 @@ static DEFINE_PER_CPU(cpumask_t, to_ask);
 /* How long the round that is under way has taken, if that is worth counting. */
 static u64 host_round_deaf_ns(void)
 {
-	u64 ns = ktime_get_ns() - round.asked_ns;
+	u64 ns = ktime_get_ns() - round.asked_at_ns;
 
 	lockdep_assert_held(&round.lock);
 
@@ -84,15 +84,15 @@ static void host_hear(void *unused)
 /**
  * struct kvmhb_lateness - how late looks were in the last seconds
  * @lock: of who writes the others
- * @end: when @now_ns becomes @before_ns, jiffies
- * @now_ns: the latest since then, ns
- * @before_ns: the latest in the time before, ns
+ * @end: when @new_ns becomes @old_ns, jiffies
+ * @new_ns: the latest since then, ns
+ * @old_ns: the latest in the time before, ns
  */
 struct kvmhb_lateness {
 	spinlock_t lock;	/* of who writes the others */
 	unsigned long end;
-	u64 now_ns;
-	u64 before_ns;
+	u64 new_ns;
+	u64 old_ns;
 };
 
 static struct kvmhb_lateness lateness = {
@@ -106,7 +106,7 @@ static struct kvmhb_lateness lateness = {
  */
 void kvmhb_host_late(u64 late_ns)
 {
-	if (late_ns <= READ_ONCE(lateness.now_ns) &&
+	if (late_ns <= READ_ONCE(lateness.new_ns) &&
 	    !time_after(jiffies, READ_ONCE(lateness.end)))
 		return;
 	/* Who finds it locked is as late as who is there, more or less. */
@@ -114,10 +114,10 @@ void kvmhb_host_late(u64 late_ns)
 		return;
 	if (time_after(jiffies, lateness.end)) {
 		WRITE_ONCE(lateness.end, jiffies + LATELY);
-		WRITE_ONCE(lateness.before_ns, lateness.now_ns);
-		WRITE_ONCE(lateness.now_ns, 0);
+		WRITE_ONCE(lateness.old_ns, lateness.new_ns);
+		WRITE_ONCE(lateness.new_ns, 0);
 	}
-	WRITE_ONCE(lateness.now_ns, max(lateness.now_ns, late_ns));
+	WRITE_ONCE(lateness.new_ns, max(lateness.new_ns, late_ns));
 	spin_unlock(&lateness.lock);
 }
 
@@ -129,7 +129,7 @@ void kvmhb_host_late(u64 late_ns)
  */
 u64 kvmhb_host_resolution_ns(void)
 {
-	u64 late_ns = max(READ_ONCE(lateness.now_ns), READ_ONCE(lateness.before_ns));
+	u64 late_ns = max(READ_ONCE(lateness.new_ns), READ_ONCE(lateness.old_ns));
 
 	return clamp_t(u64, 2 * late_ns, 2 * TICK_NSEC, RESOLUTION_MAX_NS);
 }
@@ -200,11 +200,11 @@ void kvmhb_host_ask(void)
 	cpumask_clear(asked);
 	raw_spin_lock_irqsave(&round.lock, flags);
 	now_ns = ktime_get_ns();
-	if (!round.asking && (!round.asked_ns || now_ns - round.asked_ns >= ASK_AGAIN_NS)) {
+	if (!round.asking && (!round.asked_at_ns || now_ns - round.asked_at_ns >= ASK_AGAIN_NS)) {
 		cpumask_copy(asked, cpu_online_mask);
 		cpumask_clear_cpu(self, asked);
 		cpumask_copy(&round.unheard, asked);
-		round.asked_ns = now_ns;
+		round.asked_at_ns = now_ns;
 		WRITE_ONCE(round.asking, !cpumask_empty(asked));
 	}
 	raw_spin_unlock_irqrestore(&round.lock, flags);
@@ -228,7 +228,7 @@ bool kvmhb_host_answered(u64 since_ns)
 	bool answered;
 
 	raw_spin_lock_irqsave(&round.lock, flags);
-	answered = !round.asking && round.asked_ns >= since_ns;
+	answered = !round.asking && round.asked_at_ns >= since_ns;
 	raw_spin_unlock_irqrestore(&round.lock, flags);
 	return answered;
 }
@@ -251,7 +251,7 @@ void kvmhb_host_look(struct kvmhb_host *host)
 	host->deaf_ns = round.deaf_ns;
 	if (round.asking) {
 		host->deaf_ns += host_round_deaf_ns();
-		host->asking_ns = ktime_get_ns() - round.asked_ns;
+		host->asking_ns = ktime_get_ns() - round.asked_at_ns;
 		host->unheard_cpu = cpumask_first(&round.unheard);
 	}
 	raw_spin_unlock_irqrestore(&round.lock, flags);

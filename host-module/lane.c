@@ -26,13 +26,13 @@ static struct workqueue_struct *lane_wq;
 static struct task_struct *lane_thread;
 static unsigned long lane_taken;	/* bit 0: by who is about to be looked at, or is */
 static struct kvmhb_turn *lane_turn;	/* whose turn that is; waited for as a variable */
-static u64 lane_paid_ns;		/* its share pays for looks until then, CLOCK_MONOTONIC */
+static u64 lane_paid_until_ns;		/* its share pays for looks until then, CLOCK_MONOTONIC */
 static struct hrtimer lane_timer;	/* started and cancelled by who has taken the lane */
 
 static int lane_run(void *unused)
 {
 	struct kvmhb_turn *turn;
-	u64 begin_ns, end_ns;
+	u64 begin_at_ns, end_at_ns;
 
 	for (;;) {
 		set_current_state(TASK_IDLE);
@@ -46,12 +46,12 @@ static int lane_run(void *unused)
 		}
 		__set_current_state(TASK_RUNNING);
 
-		begin_ns = ktime_get_ns();
+		begin_at_ns = ktime_get_ns();
 		if (!turn->look(turn, KVMHB_LOOKER_LANE, 0))
 			queue_work(lane_wq, &turn->work);
-		end_ns = ktime_get_ns();
-		WRITE_ONCE(lane_paid_ns,
-			   max(lane_paid_ns, begin_ns) + LANE_SHARE * (end_ns - begin_ns));
+		end_at_ns = ktime_get_ns();
+		WRITE_ONCE(lane_paid_until_ns, max(lane_paid_until_ns, begin_at_ns) +
+					       LANE_SHARE * (end_at_ns - begin_at_ns));
 		/* Waits for its callback: once the lane is free, the turn may be gone. */
 		hrtimer_cancel(&lane_timer);
 		/* Pairs with the acquire in kvmhb_lane_forget(). */
@@ -80,7 +80,7 @@ static enum hrtimer_restart lane_stuck(struct hrtimer *timer)
  */
 bool kvmhb_lane_take(struct kvmhb_turn *turn)
 {
-	if (READ_ONCE(lane_paid_ns) > ktime_get_ns() + LANE_AHEAD_NS ||
+	if (READ_ONCE(lane_paid_until_ns) > ktime_get_ns() + LANE_AHEAD_NS ||
 	    test_and_set_bit_lock(0, &lane_taken))
 		return false;
 	hrtimer_start(&lane_timer, ns_to_ktime(LANE_PATIENCE_NS), HRTIMER_MODE_REL_HARD);

@@ -47,8 +47,8 @@ static void monitor_end_retuning(struct kvmhb_monitor *mon)
 		kvmhb_monitor_judge_by(mon, mon->config.timing, false);
 }
 
-/* The one place where state and cause change; @last_ns is the beat judged by. */
-static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64 last_ns)
+/* The one place where state and cause change; @last_at_ns is the beat judged by. */
+static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64 last_at_ns)
 {
 	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
 	struct kvmhb_transition transition = {
@@ -62,8 +62,8 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 	lockdep_assert_held(&mon->lock);
 
 	transition.gone_ns = kvmhb_outages_change(&mon->outages, mon->verdict.state, new.state,
-						  last_ns, now_ns);
-	transition.last_beat_ns = last_ns ? kvmhb_minus(now_ns, last_ns) : 0;
+						  last_at_ns, now_ns);
+	transition.last_beat_ns = last_at_ns ? kvmhb_minus(now_ns, last_at_ns) : 0;
 	kvmhb_watch_stale(&mon->watch, stale);
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
 	mon->verdict = new;
@@ -82,7 +82,7 @@ void kvmhb_monitor_change(struct kvmhb_monitor *mon, enum kvmhb_state state,
 {
 	if (state != mon->verdict.state || cause != mon->verdict.cause)
 		monitor_set_verdict(mon, (struct kvmhb_verdict) { state, cause },
-				    kvmhb_tally_last_beat_ns(&mon->tally));
+				    kvmhb_tally_last_beat_at_ns(&mon->tally));
 }
 
 /*
@@ -96,7 +96,7 @@ void kvmhb_monitor_change(struct kvmhb_monitor *mon, enum kvmhb_state state,
 static void monitor_look_again(struct kvmhb_monitor *mon, u64 look_in_ns)
 {
 	u64 interval_ns = mon->judging.interval_ns;
-	u64 seen_ns = mon->watch.seen_ns;
+	u64 seen_at_ns = mon->watch.seen_at_ns;
 
 	lockdep_assert_held(&mon->lock);
 
@@ -104,14 +104,14 @@ static void monitor_look_again(struct kvmhb_monitor *mon, u64 look_in_ns)
 		kvmhb_turn_never(&mon->turn);
 	else if (!kvmhb_state_beats(mon->verdict.state) ||
 		 look_in_ns <= kvmhb_patrol_early_ns(interval_ns))
-		kvmhb_turn_on_timer(&mon->turn, seen_ns + look_in_ns);
+		kvmhb_turn_on_timer(&mon->turn, seen_at_ns + look_in_ns);
 	else if (!mon->vm.kvm && !mon->watch.layers.partial &&
 		 mon->watch.layers.stale_in_ns == U64_MAX)
 		kvmhb_turn_on_patrol(&mon->turn, interval_ns,
-				     seen_ns + MONITOR_BLIND_INTERVALS * interval_ns,
+				     seen_at_ns + MONITOR_BLIND_INTERVALS * interval_ns,
 				     kvmhb_late_ns(&mon->judging));
 	else
-		kvmhb_turn_on_patrol(&mon->turn, interval_ns, seen_ns + look_in_ns, 0);
+		kvmhb_turn_on_patrol(&mon->turn, interval_ns, seen_at_ns + look_in_ns, 0);
 }
 
 /* Whether a ruling says something that was not yet said. */
@@ -123,7 +123,7 @@ static bool monitor_is_news(struct kvmhb_monitor *mon, const struct kvmhb_verdic
 }
 
 /* Says what follows from a case, one thing after the other. Returns when to look again. */
-static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_case *c)
+static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_case *c)
 {
 	struct kvmhb_ruling ruling;
 
@@ -137,7 +137,7 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_cas
 		/* What an outage was judged by is still to be read when it is over. */
 		if (ruling.verdict.state != KVMHB_ALIVE)
 			kvmhb_watch_keep(&mon->watch, &ruling.verdict, c);
-		monitor_set_verdict(mon, ruling.verdict, last_ns);
+		monitor_set_verdict(mon, ruling.verdict, last_at_ns);
 		if (!kvmhb_state_is_armed(mon->verdict.state))
 			return KVMHB_NO_DEADLINE;
 		c->so_far = mon->verdict;
@@ -151,23 +151,23 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_ns, struct kvmhb_cas
 /* Looks at an armed guest. Returns when to look again, ns from then. */
 static u64 monitor_look_at_armed(struct kvmhb_monitor *mon)
 {
-	u64 last_ns = kvmhb_tally_ask(&mon->tally);
+	u64 last_at_ns = kvmhb_tally_ask(&mon->tally);
 	const struct kvmhb_look look = {
 		.kvm = mon->vm.kvm,
 		.pulse = mon->vm.pulse,
 		.timing = mon->judging,
 		.so_far = mon->verdict,
-		.last_beat_ns = last_ns,
+		.last_beat_at_ns = last_at_ns,
 		.beaten = !kvmhb_state_beats(mon->verdict.state) &&
-			  last_ns != mon->outages.silent_since_ns,
-		.due_ns = kvmhb_turn_due_ns(&mon->turn),
-		.asked_ns = READ_ONCE(mon->turn.asked_ns),
+			  last_at_ns != mon->outages.silent_since_ns,
+		.due_at_ns = kvmhb_turn_due_at_ns(&mon->turn),
+		.asked_at_ns = READ_ONCE(mon->turn.asked_at_ns),
 	};
 	struct kvmhb_case c;
 
 	kvmhb_watch_look(&mon->watch, &look, &c);
-	kvmhb_tally_excuse(&mon->tally, last_ns, kvmhb_minus(c.silence_ns, c.run_ns));
-	return monitor_rule(mon, last_ns, &c);
+	kvmhb_tally_excuse(&mon->tally, last_at_ns, kvmhb_minus(c.silence_ns, c.run_ns));
+	return monitor_rule(mon, last_at_ns, &c);
 }
 
 /**
@@ -192,7 +192,7 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 {
 	struct kvmhb_verdict new = mon->verdict;
-	u64 due_ns = 0;
+	u64 due_at_ns = 0;
 
 	lockdep_assert_held(&mon->lock);
 
@@ -206,11 +206,11 @@ static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 		kvmhb_tally_arm(&mon->tally);
 		monitor_end_retuning(mon);
 		kvmhb_watch_restart(&mon->watch, mon->vm.kvm, mon->vm.pulse);
-		due_ns = mon->watch.seen_ns + kvmhb_late_ns(&mon->judging);
+		due_at_ns = mon->watch.seen_at_ns + kvmhb_late_ns(&mon->judging);
 	}
 	kvmhb_monitor_change(mon, new.state, new.cause);
 	WRITE_ONCE(mon->tally.attention, !kvmhb_state_is_armed(mon->verdict.state));
-	kvmhb_turn_bring_forward(&mon->turn, due_ns);
+	kvmhb_turn_bring_forward(&mon->turn, due_at_ns);
 }
 
 /* Whether a beat is overdue, and there will be something to say about it. */
@@ -218,7 +218,7 @@ static bool monitor_is_silent(const struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
-	return kvmhb_tally_last_beat_ns(&mon->tally) + kvmhb_late_ns(&mon->judging) <=
+	return kvmhb_tally_last_beat_at_ns(&mon->tally) + kvmhb_late_ns(&mon->judging) <=
 	       ktime_get_ns();
 }
 
@@ -226,11 +226,11 @@ static bool monitor_is_silent(const struct kvmhb_monitor *mon)
  * kvmhb_monitor_take_turn - the monitor's &kvmhb_look_fn
  * @turn: its turn
  * @by: who looks
- * @asked_ns: when a timer asked for it
+ * @asked_at_ns: when a timer asked for it
  *
  * Return: false if the look is left to a worker.
  */
-bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_ns)
+bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_at_ns)
 {
 	struct kvmhb_monitor *mon = container_of(turn, struct kvmhb_monitor, turn);
 	bool looks;
@@ -240,8 +240,8 @@ bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 
 	else if (!mutex_trylock(&mon->lock))
 		return false;
 
-	if (asked_ns)
-		WRITE_ONCE(turn->asked_ns, asked_ns);
+	if (asked_at_ns)
+		WRITE_ONCE(turn->asked_at_ns, asked_at_ns);
 	looks = by != KVMHB_LOOKER_PATROL || !monitor_is_silent(mon);
 	if (looks && kvmhb_tally_is_found(&mon->tally))
 		monitor_hear(mon, KVM_HEARTBEAT_ARM);

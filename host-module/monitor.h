@@ -142,7 +142,7 @@ void kvmhb_monitor_change(struct kvmhb_monitor *mon, enum kvmhb_state state,
 			  enum kvmhb_cause cause);
 void kvmhb_monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timing, bool retuning);
 u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon);
-bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_ns);
+bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_at_ns);
 void kvmhb_monitor_say_if_too_fine(struct kvmhb_monitor *mon);
 
 #endif /* KVMHB_MONITOR_H */

@@ -16,25 +16,25 @@ static u64 outage_new_downtime_ns(const struct kvmhb_outages *outages, u64 until
  * @outages: what is known of its silences
  * @old: its state so far
  * @new: its new state
- * @last_beat_ns: the beat by which it is judged, ns of CLOCK_MONOTONIC, 0 if there is none
+ * @last_beat_at_ns: the beat by which it is judged, ns of CLOCK_MONOTONIC, 0 if there is none
  * @now_ns: the time, likewise
  *
  * Return: how long the silence was that ends with @old, ns; means nothing if none does.
  */
 u64 kvmhb_outages_change(struct kvmhb_outages *outages, enum kvmhb_state old,
-			 enum kvmhb_state new, u64 last_beat_ns, u64 now_ns)
+			 enum kvmhb_state new, u64 last_beat_at_ns, u64 now_ns)
 {
 	/* A beat ended the silence when it came, anything else does so now. */
-	u64 end_ns = last_beat_ns > outages->silent_since_ns ? last_beat_ns : now_ns;
-	u64 gone_ns = kvmhb_minus(end_ns, outages->silent_since_ns);
+	u64 end_at_ns = last_beat_at_ns > outages->silent_since_ns ? last_beat_at_ns : now_ns;
+	u64 gone_ns = kvmhb_minus(end_at_ns, outages->silent_since_ns);
 
 	if (kvmhb_state_beats(old))
-		outages->silent_since_ns = last_beat_ns;
+		outages->silent_since_ns = last_beat_at_ns;
 	if (old != new && new == KVMHB_UNRESPONSIVE)
 		outages->count++;
 	if (old != new && old == KVMHB_UNRESPONSIVE) {
-		outages->downtime_ns += outage_new_downtime_ns(outages, end_ns);
-		outages->down_until_ns = end_ns;
+		outages->downtime_ns += outage_new_downtime_ns(outages, end_at_ns);
+		outages->down_until_ns = end_at_ns;
 	}
 	return gone_ns;
 }

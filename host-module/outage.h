@@ -24,7 +24,7 @@ struct kvmhb_outages {
 };
 
 u64 kvmhb_outages_change(struct kvmhb_outages *outages, enum kvmhb_state old,
-			 enum kvmhb_state new, u64 last_beat_ns, u64 now_ns);
+			 enum kvmhb_state new, u64 last_beat_at_ns, u64 now_ns);
 u64 kvmhb_outages_downtime_ns(const struct kvmhb_outages *outages, enum kvmhb_state state,
 			      u64 now_ns);
 u64 kvmhb_outages_missing(const struct kvmhb_outages *outages, enum kvmhb_state state,

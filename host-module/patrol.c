@@ -32,8 +32,8 @@
  * @due: those of them that a walk has found due, and not yet looked at
  * @looking_at: the one that is being looked at without @lock, or NULL; waited for as a
  *	variable
- * @next_ns: when @timer expires, ns of CLOCK_MONOTONIC; U64_MAX if it does not
- * @asked_ns: when it did so last, likewise; written without @lock
+ * @next_at_ns: when @timer expires, ns of CLOCK_MONOTONIC; U64_MAX if it does not
+ * @asked_at_ns: when it did so last, likewise; written without @lock
  * @timer: queues @work
  * @work: walks through @turns
  */
@@ -42,8 +42,8 @@ struct kvmhb_patrol {
 	struct list_head turns;
 	struct list_head due;
 	const struct kvmhb_turn *looking_at;
-	u64 next_ns;
-	u64 asked_ns;
+	u64 next_at_ns;
+	u64 asked_at_ns;
 	struct hrtimer timer;
 	struct work_struct work;
 };
@@ -56,20 +56,20 @@ static struct kvmhb_patrol patrols[PATROL_LAST - PATROL_FIRST + 1];
  */
 static struct workqueue_struct *patrol_wq;
 
-static void patrol_come_by(struct kvmhb_patrol *patrol, u64 when_ns)
+static void patrol_come_by(struct kvmhb_patrol *patrol, u64 at_ns)
 {
 	lockdep_assert_held(&patrol->lock);
 
-	if (when_ns >= patrol->next_ns)
+	if (at_ns >= patrol->next_at_ns)
 		return;
-	patrol->next_ns = when_ns;
-	hrtimer_start(&patrol->timer, ns_to_ktime(when_ns), HRTIMER_MODE_ABS_HARD);
+	patrol->next_at_ns = at_ns;
+	hrtimer_start(&patrol->timer, ns_to_ktime(at_ns), HRTIMER_MODE_ABS_HARD);
 }
 
 /* Whether a guest is to be looked at now that the patrol is here. */
-static bool patrol_is_due(const struct kvmhb_turn *turn, u64 due_ns, u64 now_ns)
+static bool patrol_is_due(const struct kvmhb_turn *turn, u64 due_at_ns, u64 now_ns)
 {
-	return due_ns <= now_ns + READ_ONCE(turn->early_ns) ||
+	return due_at_ns <= now_ns + READ_ONCE(turn->early_ns) ||
 	       (READ_ONCE(turn->beat_due_ns) && kvmhb_pulse_is_online(turn->tally->pulse, 0));
 }
 
@@ -85,7 +85,7 @@ static void patrol_look_at(struct kvmhb_patrol *patrol, struct kvmhb_turn *turn)
 	/* Until we say so, the turn is not freed. */
 	WRITE_ONCE(patrol->looking_at, turn);
 	mutex_unlock(&patrol->lock);
-	if (!turn->look(turn, KVMHB_LOOKER_PATROL, READ_ONCE(patrol->asked_ns)))
+	if (!turn->look(turn, KVMHB_LOOKER_PATROL, READ_ONCE(patrol->asked_at_ns)))
 		queue_work(patrol_wq, &turn->work);
 	/* Pairs with the acquire in kvmhb_turn_uninit(). */
 	store_release_wake_up(&patrol->looking_at, NULL);
@@ -96,21 +96,21 @@ static void patrol_walk(struct work_struct *work)
 {
 	struct kvmhb_patrol *patrol = container_of(work, struct kvmhb_patrol, work);
 	struct kvmhb_turn *turn, *next;
-	u64 next_ns = U64_MAX;
+	u64 next_at_ns = U64_MAX;
 	u64 now_ns;
 
 	mutex_lock(&patrol->lock);
 	now_ns = ktime_get_ns();
 	list_for_each_entry_safe(turn, next, &patrol->turns, entry) {
-		u64 due_ns = kvmhb_turn_due_ns(turn);
+		u64 due_at_ns = kvmhb_turn_due_at_ns(turn);
 
-		if (patrol_is_due(turn, due_ns, now_ns))
+		if (patrol_is_due(turn, due_at_ns, now_ns))
 			list_move_tail(&turn->entry, &patrol->due);
 		else
-			next_ns = min(next_ns, due_ns);
+			next_at_ns = min(next_at_ns, due_at_ns);
 	}
-	patrol->next_ns = U64_MAX;
-	patrol_come_by(patrol, next_ns);
+	patrol->next_at_ns = U64_MAX;
+	patrol_come_by(patrol, next_at_ns);
 
 	/* Having been looked at, each says itself when it is due again. */
 	while (!list_empty(&patrol->due)) {
@@ -125,7 +125,7 @@ static enum hrtimer_restart patrol_expired(struct hrtimer *timer)
 {
 	struct kvmhb_patrol *patrol = container_of(timer, struct kvmhb_patrol, timer);
 
-	WRITE_ONCE(patrol->asked_ns, ktime_get_ns());
+	WRITE_ONCE(patrol->asked_at_ns, ktime_get_ns());
 	queue_work(patrol_wq, &patrol->work);
 	return HRTIMER_NORESTART;
 }
@@ -137,7 +137,7 @@ static void patrol_join(struct kvmhb_patrol *patrol, struct kvmhb_turn *turn)
 		turn->patrol = patrol;
 		list_add_tail(&turn->entry, &patrol->turns);
 	}
-	patrol_come_by(patrol, kvmhb_turn_due_ns(turn));
+	patrol_come_by(patrol, kvmhb_turn_due_at_ns(turn));
 	mutex_unlock(&patrol->lock);
 }
 
@@ -151,18 +151,18 @@ static void patrol_leave(struct kvmhb_turn *turn)
 	turn->patrol = NULL;
 }
 
-static void turn_set(struct kvmhb_turn *turn, u64 due_ns, u64 beat_due_ns)
+static void turn_set(struct kvmhb_turn *turn, u64 due_at_ns, u64 beat_due_ns)
 {
 	WRITE_ONCE(turn->beat_due_ns, beat_due_ns);
-	WRITE_ONCE(turn->due_ns, due_ns);
-	WRITE_ONCE(turn->asked_ns, 0);
+	WRITE_ONCE(turn->due_at_ns, due_at_ns);
+	WRITE_ONCE(turn->asked_at_ns, 0);
 }
 
 static enum hrtimer_restart turn_expired(struct hrtimer *timer)
 {
 	struct kvmhb_turn *turn = container_of(timer, struct kvmhb_turn, timer);
 
-	WRITE_ONCE(turn->asked_ns, ktime_get_ns());
+	WRITE_ONCE(turn->asked_at_ns, ktime_get_ns());
 	if (!kvmhb_lane_take(turn))
 		queue_work(patrol_wq, &turn->work);
 	return HRTIMER_NORESTART;
@@ -179,17 +179,17 @@ static void turn_work(struct work_struct *work)
  * kvmhb_turn_on_patrol - have a guest looked at when it is due, or earlier
  * @turn: whose turn it is
  * @interval_ns: how often the guest has to beat, ns
- * @due_ns: when the look is to be made, ns of CLOCK_MONOTONIC
+ * @due_at_ns: when the look is to be made, ns of CLOCK_MONOTONIC
  * @beat_due_ns: how long after a beat, if that comes first, ns; or 0
  */
-void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_ns, u64 beat_due_ns)
+void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_at_ns, u64 beat_due_ns)
 {
 	struct kvmhb_patrol *patrol = &patrols[ilog2(interval_ns) - PATROL_FIRST];
 
 	lockdep_assert_held(turn->lock);
 
 	hrtimer_cancel(&turn->timer);
-	turn_set(turn, due_ns, beat_due_ns);
+	turn_set(turn, due_at_ns, beat_due_ns);
 	WRITE_ONCE(turn->early_ns, kvmhb_patrol_early_ns(interval_ns));
 	if (turn->patrol != patrol)
 		patrol_leave(turn);
@@ -199,15 +199,15 @@ void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_ns, 
 /**
  * kvmhb_turn_on_timer - have a guest looked at when it is due
  * @turn: whose turn it is
- * @due_ns: when the look is to be made, ns of CLOCK_MONOTONIC
+ * @due_at_ns: when the look is to be made, ns of CLOCK_MONOTONIC
  */
-void kvmhb_turn_on_timer(struct kvmhb_turn *turn, u64 due_ns)
+void kvmhb_turn_on_timer(struct kvmhb_turn *turn, u64 due_at_ns)
 {
 	lockdep_assert_held(turn->lock);
 
 	patrol_leave(turn);
-	turn_set(turn, due_ns, 0);
-	hrtimer_start(&turn->timer, ns_to_ktime(due_ns), HRTIMER_MODE_ABS_HARD);
+	turn_set(turn, due_at_ns, 0);
+	hrtimer_start(&turn->timer, ns_to_ktime(due_at_ns), HRTIMER_MODE_ABS_HARD);
 }
 
 /**
@@ -223,29 +223,29 @@ void kvmhb_turn_never(struct kvmhb_turn *turn)
 
 	patrol_leave(turn);
 	hrtimer_cancel(&turn->timer);
-	WRITE_ONCE(turn->due_ns, 0);
+	WRITE_ONCE(turn->due_at_ns, 0);
 }
 
 /**
  * kvmhb_turn_bring_forward - have a guest looked at soon that has said a word
  * @turn: whose turn it is
- * @due_ns: when the look is to be made, ns of CLOCK_MONOTONIC; 0: when it was to be
+ * @due_at_ns: when the look is to be made, ns of CLOCK_MONOTONIC; 0: when it was to be
  *
  * Words come at any rate, and a turn on patrol is not moved, as that takes a lock of
  * others: it is found by a walk that was to come in any case.
  */
-void kvmhb_turn_bring_forward(struct kvmhb_turn *turn, u64 due_ns)
+void kvmhb_turn_bring_forward(struct kvmhb_turn *turn, u64 due_at_ns)
 {
 	lockdep_assert_held(turn->lock);
 
 	if (turn->patrol) {
-		if (due_ns)
-			WRITE_ONCE(turn->due_ns, due_ns);
+		if (due_at_ns)
+			WRITE_ONCE(turn->due_at_ns, due_at_ns);
 		return;
 	}
 	/* A look that no timer was to ask for is not late. */
-	if (due_ns)
-		WRITE_ONCE(turn->due_ns, 0);
+	if (due_at_ns)
+		WRITE_ONCE(turn->due_at_ns, 0);
 	kvmhb_turn_now(turn);
 }
 
@@ -323,7 +323,7 @@ int kvmhb_turns_init(void)
 		mutex_init(&patrols[i].lock);
 		INIT_LIST_HEAD(&patrols[i].turns);
 		INIT_LIST_HEAD(&patrols[i].due);
-		patrols[i].next_ns = U64_MAX;
+		patrols[i].next_at_ns = U64_MAX;
 		INIT_WORK(&patrols[i].work, patrol_walk);
 		hrtimer_setup(&patrols[i].timer, patrol_expired, CLOCK_MONOTONIC,
 			      HRTIMER_MODE_ABS_HARD);

@@ -34,12 +34,12 @@ enum kvmhb_looker {
  * typedef kvmhb_look_fn - make a look, and set the next turn
  * @turn: whose turn it is
  * @by: who looks
- * @asked_ns: when a timer asked for it, ns of CLOCK_MONOTONIC; 0 if @turn knows better
+ * @asked_at_ns: when a timer asked for it, ns of CLOCK_MONOTONIC; 0 if @turn knows better
  *
  * Return: false if the look is left to a worker, as it has to wait or something is to be
  * said; never if @by is a worker.
  */
-typedef bool kvmhb_look_fn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_ns);
+typedef bool kvmhb_look_fn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_at_ns);
 
 /**
  * struct kvmhb_turn - when it is a guest's turn to be looked at
@@ -48,13 +48,13 @@ typedef bool kvmhb_look_fn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 as
  * @lock: of the owner, who holds it whenever a turn is set; never changes
  *
  * Under @lock, and read without it by patrols:
- * @due_ns: when the next look is to be made, ns of CLOCK_MONOTONIC; 0: never
+ * @due_at_ns: when the next look is to be made, ns of CLOCK_MONOTONIC; 0: never
  * @beat_due_ns: if there is nothing to be seen of the guest but its beats: so long
  *	after the last one the look is due, if that comes first, ns; 0 otherwise
  * @early_ns: how early a patrol may come, ns
  *
  * Under @lock:
- * @asked_ns: when a timer asked for the look that is due, ns of CLOCK_MONOTONIC; 0 if
+ * @asked_at_ns: when a timer asked for the look that is due, ns of CLOCK_MONOTONIC; 0 if
  *	none has yet. Written without @lock too, by @timer
  * @patrol: who sees to it, or NULL while @timer does
  * @entry: entry of @patrol's list, under its lock
@@ -66,11 +66,11 @@ struct kvmhb_turn {
 	const struct kvmhb_tally *tally;
 	struct mutex *lock;	/* of all below */
 
-	u64 due_ns;
+	u64 due_at_ns;
 	u64 beat_due_ns;
 	u64 early_ns;
 
-	u64 asked_ns;
+	u64 asked_at_ns;
 	struct kvmhb_patrol *patrol;
 	struct list_head entry;
 	struct hrtimer timer;
@@ -90,20 +90,20 @@ static inline u64 kvmhb_patrol_early_ns(u64 interval_ns)
 }
 
 /**
- * kvmhb_turn_due_ns - when the next look is to be made
+ * kvmhb_turn_due_at_ns - when the next look is to be made
  * @turn: whose
  *
  * Return: ns of CLOCK_MONOTONIC; 0: never. Context: any; what it reads without the
  * lock may be out of date.
  */
-static inline u64 kvmhb_turn_due_ns(const struct kvmhb_turn *turn)
+static inline u64 kvmhb_turn_due_at_ns(const struct kvmhb_turn *turn)
 {
 	u64 beat_due_ns = READ_ONCE(turn->beat_due_ns);
-	u64 due_ns = READ_ONCE(turn->due_ns);
+	u64 due_at_ns = READ_ONCE(turn->due_at_ns);
 
 	if (!beat_due_ns)
-		return due_ns;
-	return min(due_ns, kvmhb_tally_last_beat_ns(turn->tally) + beat_due_ns);
+		return due_at_ns;
+	return min(due_at_ns, kvmhb_tally_last_beat_at_ns(turn->tally) + beat_due_ns);
 }
 
 int kvmhb_turns_init(void);
@@ -112,10 +112,10 @@ void kvmhb_turns_exit(void);
 void kvmhb_turn_init(struct kvmhb_turn *turn, const struct kvmhb_tally *tally,
 		     struct mutex *lock, kvmhb_look_fn *look);
 void kvmhb_turn_uninit(struct kvmhb_turn *turn);
-void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_ns, u64 beat_due_ns);
-void kvmhb_turn_on_timer(struct kvmhb_turn *turn, u64 due_ns);
+void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_at_ns, u64 beat_due_ns);
+void kvmhb_turn_on_timer(struct kvmhb_turn *turn, u64 due_at_ns);
 void kvmhb_turn_never(struct kvmhb_turn *turn);
-void kvmhb_turn_bring_forward(struct kvmhb_turn *turn, u64 due_ns);
+void kvmhb_turn_bring_forward(struct kvmhb_turn *turn, u64 due_at_ns);
 void kvmhb_turn_now(struct kvmhb_turn *turn);
 void kvmhb_turn_flush(struct kvmhb_turn *turn);
 

@@ -84,11 +84,11 @@ int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
  */
 void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings)
 {
-	u64 last_ns, now_ns, excused_ns;
+	u64 last_at_ns, now_ns, excused_ns;
 
 	mutex_lock(&mon->lock);
-	last_ns = kvmhb_tally_last_beat_ns(&mon->tally);
-	excused_ns = kvmhb_tally_excused_ns(&mon->tally, last_ns);
+	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
+	excused_ns = kvmhb_tally_excused_ns(&mon->tally, last_at_ns);
 	now_ns = ktime_get_ns();
 	*readings = (struct kvmhb_readings) {
 		.verdict = mon->verdict,
@@ -99,8 +99,8 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 		.missed = atomic64_read(&mon->tally.missed) + kvmhb_monitor_missing(mon),
 		.outages = mon->outages.count,
 		.downtime_ns = kvmhb_outages_downtime_ns(&mon->outages, mon->verdict.state, now_ns),
-		.has_beaten = last_ns,
-		.last_beat_ns = kvmhb_minus(now_ns, last_ns),
+		.has_beaten = last_at_ns,
+		.last_beat_ns = kvmhb_minus(now_ns, last_at_ns),
 		.gaps = kvmhb_tally_gaps(&mon->tally),
 	};
 	readings->suspicion_milli =

@@ -11,15 +11,15 @@
 /**
  * kvmhb_tally_excused_ns - how much of a silence was not the guest's own
  * @tally: the tally
- * @last_ns: the beat that it began with, ns of CLOCK_MONOTONIC
+ * @last_at_ns: the beat that it began with, ns of CLOCK_MONOTONIC
  *
  * As of the last look: whoever asks between two looks gets less than the truth.
  *
  * Return: ns, in which the guest could not have beaten.
  */
-u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_ns)
+u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_at_ns)
 {
-	if (READ_ONCE(tally->excused_since_ns) != last_ns)
+	if (READ_ONCE(tally->excused_since_ns) != last_at_ns)
 		return 0;
 	smp_rmb();	/* pairs with the barrier in kvmhb_tally_excuse() */
 	return READ_ONCE(tally->excused_ns);
@@ -28,16 +28,16 @@ u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_ns)
 /**
  * kvmhb_tally_excuse - say how much of a silence was not the guest's own
  * @tally: the tally; the caller serialises
- * @last_ns: the beat that it began with, ns of CLOCK_MONOTONIC
+ * @last_at_ns: the beat that it began with, ns of CLOCK_MONOTONIC
  * @ns: how much, ns
  */
-void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_ns, u64 ns)
+void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_at_ns, u64 ns)
 {
 	WRITE_ONCE(tally->excused_since_ns, 0);
 	smp_wmb();	/* nobody takes the new time for that of the old beat */
 	WRITE_ONCE(tally->excused_ns, ns);
 	smp_wmb();	/* pairs with the barrier in kvmhb_tally_excused_ns() */
-	WRITE_ONCE(tally->excused_since_ns, last_ns);
+	WRITE_ONCE(tally->excused_since_ns, last_at_ns);
 }
 
 /**
@@ -99,14 +99,14 @@ static noinline void tally_count(struct kvmhb_tally *tally, int cpu, enum kvmhb_
 static noinline void tally_lost_beat(struct kvmhb_tally *tally)
 {
 	u64 now_ns = ktime_get_ns();
-	u64 first_ns = READ_ONCE(tally->lost_beat_ns);
+	u64 first_at_ns = READ_ONCE(tally->lost_beat_at_ns);
 
-	if (!first_ns) {
-		WRITE_ONCE(tally->lost_beat_ns, now_ns);
+	if (!first_at_ns) {
+		WRITE_ONCE(tally->lost_beat_at_ns, now_ns);
 		return;
 	}
 	if (READ_ONCE(tally->found) ||
-	    kvmhb_minus(now_ns, first_ns) < READ_ONCE(tally->interval_ns) / 2)
+	    kvmhb_minus(now_ns, first_at_ns) < READ_ONCE(tally->interval_ns) / 2)
 		return;
 	WRITE_ONCE(tally->found, true);
 	tally->wake(tally);
@@ -120,7 +120,7 @@ static noinline void tally_lost_beat(struct kvmhb_tally *tally)
 void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu)
 {
 	enum kvmhb_state state = READ_ONCE(tally->state);
-	u64 now_ns, last_ns, gap_ns, run_ns;
+	u64 now_ns, last_at_ns, gap_ns, run_ns;
 	bool wake;
 
 	if (unlikely(!kvmhb_state_is_armed(state))) {
@@ -131,16 +131,16 @@ void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu)
 
 	now_ns = ktime_get_ns();
 	/* A full barrier, paired with the one in kvmhb_tally_ask(). */
-	last_ns = atomic64_xchg(&tally->last_beat_ns, now_ns);
-	if (unlikely(!last_ns)) {
+	last_at_ns = atomic64_xchg(&tally->last_beat_at_ns, now_ns);
+	if (unlikely(!last_at_ns)) {
 		/* A VMM resets the device while its guest rings: no beat is left of it. */
-		atomic64_cmpxchg(&tally->last_beat_ns, now_ns, 0);
+		atomic64_cmpxchg(&tally->last_beat_at_ns, now_ns, 0);
 		return;
 	}
 	wake = READ_ONCE(tally->attention);
 
-	gap_ns = kvmhb_minus(now_ns, last_ns);
-	run_ns = kvmhb_minus(gap_ns, kvmhb_tally_excused_ns(tally, last_ns));
+	gap_ns = kvmhb_minus(now_ns, last_at_ns);
+	run_ns = kvmhb_minus(gap_ns, kvmhb_tally_excused_ns(tally, last_at_ns));
 	if (unlikely(wake || trace_beat_enabled() || READ_ONCE(tally->restart_gaps) ||
 		     READ_ONCE(tally->retuning) ||
 		     kvmhb_missed(run_ns, READ_ONCE(tally->interval_ns)))) {
@@ -166,7 +166,7 @@ u64 kvmhb_tally_ask(struct kvmhb_tally *tally)
 	 * the other.
 	 */
 	smp_mb();
-	return kvmhb_tally_last_beat_ns(tally);
+	return kvmhb_tally_last_beat_at_ns(tally);
 }
 
 /**
@@ -215,7 +215,7 @@ void kvmhb_tally_attach(struct kvmhb_tally *tally, struct kvmhb_pulse *pulse)
  */
 void kvmhb_tally_arm(struct kvmhb_tally *tally)
 {
-	atomic64_set(&tally->last_beat_ns, ktime_get_ns());
+	atomic64_set(&tally->last_beat_at_ns, ktime_get_ns());
 	WRITE_ONCE(tally->acked_seq, kvmhb_pulse_ack(tally->pulse));
 	WRITE_ONCE(tally->restart_gaps, true);
 }
@@ -229,7 +229,7 @@ void kvmhb_tally_arm(struct kvmhb_tally *tally)
  */
 void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost)
 {
-	WRITE_ONCE(tally->lost_beat_ns, 0);
+	WRITE_ONCE(tally->lost_beat_at_ns, 0);
 	WRITE_ONCE(tally->found, false);
 	WRITE_ONCE(tally->lost, lost);
 }

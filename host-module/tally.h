@@ -54,15 +54,15 @@ struct kvmhb_gaps {
  *
  * Beats write these. The monitor begins them anew, under its lock, while a late beat of the
  * time before may still write:
- * @last_beat_ns: arrival of the last beat, or of the arming, ns of CLOCK_MONOTONIC; 0
+ * @last_beat_at_ns: arrival of the last beat, or of the arming, ns of CLOCK_MONOTONIC; 0
  *	before it
  * @beats: beats since the VM was attached
- * @missed: beats that should have come and did not, up to @last_beat_ns
+ * @missed: beats that should have come and did not, up to @last_beat_at_ns
  * @gaps: statistics of the time between beats; outages are not among it
  * @restart_gaps: a new rhythm begins, with the next beat @gaps do too
  * @found: while @lost: it beats as if it were armed
  * @acked_seq: while @retuning: what the last beat acknowledged
- * @lost_beat_ns: while @lost: the first doorbell since, ns of CLOCK_MONOTONIC, or 0
+ * @lost_beat_at_ns: while @lost: the first doorbell since, ns of CLOCK_MONOTONIC, or 0
  */
 struct kvmhb_tally {
 	struct device *dev;
@@ -77,14 +77,14 @@ struct kvmhb_tally {
 	u64 excused_ns;
 	u64 excused_since_ns;
 
-	atomic64_t last_beat_ns;
+	atomic64_t last_beat_at_ns;
 	atomic64_t beats;
 	atomic64_t missed;
 	struct kvmhb_gaps gaps;
 	bool restart_gaps;
 	bool found;
 	u32 acked_seq;
-	u64 lost_beat_ns;
+	u64 lost_beat_at_ns;
 };
 
 void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu);
@@ -95,19 +95,19 @@ bool kvmhb_tally_is_found(const struct kvmhb_tally *tally);
 void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retuning);
 bool kvmhb_tally_has_acked(const struct kvmhb_tally *tally);
 u64 kvmhb_tally_ask(struct kvmhb_tally *tally);
-u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_ns);
-void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_ns, u64 ns);
+u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_at_ns);
+void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_at_ns, u64 ns);
 struct kvmhb_gaps kvmhb_tally_gaps(const struct kvmhb_tally *tally);
 
 /**
- * kvmhb_tally_last_beat_ns - when the last beat came
+ * kvmhb_tally_last_beat_at_ns - when the last beat came
  * @tally: the tally
  *
  * Return: ns of CLOCK_MONOTONIC, 0 before the guest has armed.
  */
-static inline u64 kvmhb_tally_last_beat_ns(const struct kvmhb_tally *tally)
+static inline u64 kvmhb_tally_last_beat_at_ns(const struct kvmhb_tally *tally)
 {
-	return atomic64_read(&tally->last_beat_ns);
+	return atomic64_read(&tally->last_beat_at_ns);
 }
 
 /**

@@ -3,9 +3,10 @@
  * How often a guest has to beat, and what follows from it: pure functions, tested by
  * selftests/kunit.
  *
- * Two rules hold in all files. Where kernel-doc names no context, a function is called in
+ * Three rules hold in all files. Where kernel-doc names no context, a function is called in
  * process context, and a pure one in any. What wants a lock held asserts it; what has no lock
- * is serialised by the caller.
+ * is serialised by the caller. An instant is called now_ns or ends in _at_ns, _since_ns,
+ * _from_ns or _until_ns, and is of CLOCK_MONOTONIC; all else that ends in _ns is a duration.
  */
 #ifndef KVMHB_TIMING_H
 #define KVMHB_TIMING_H

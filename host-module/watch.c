@@ -81,7 +81,7 @@ void kvmhb_watch_begin_window(struct kvmhb_watch *watch)
 {
 	unsigned int nr;
 
-	watch->first_ns = watch->seen_ns;
+	watch->first_at_ns = watch->seen_at_ns;
 	watch->pulsing = false;
 	for (nr = 0; nr < watch->nr_vcpus; nr++)
 		watch->vcpus[nr].first = watch->vcpus[nr].now;
@@ -97,13 +97,13 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.timing = look->timing,
 		.so_far = look->so_far,
 		.beaten = look->beaten,
-		.silence_ns = kvmhb_minus(watch->seen_ns, look->last_beat_ns),
+		.silence_ns = kvmhb_minus(watch->seen_at_ns, look->last_beat_at_ns),
 		.dead = kvmhb_evidence_dead(look->kvm),
 		.run_ns = watch->run_ns,
 		.denied_ns = watch->denied_ns,
 		.just_denied_ns = watch->just_denied_ns,
 		.waited_ns = watch->waited_ns,
-		.window_ns = watch->seen_ns - watch->first_ns,
+		.window_ns = watch->seen_at_ns - watch->first_at_ns,
 		.pulsing = watch->pulsing,
 		.partial = watch->layers.partial,
 		.softlockup = watch->layers.softlockup,
@@ -122,7 +122,7 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 /* By how much what happened at a time was later than the look was due. */
 static u64 watch_overrun_ns(const struct kvmhb_look *look, u64 at_ns)
 {
-	return look->due_ns ? kvmhb_minus(at_ns, look->due_ns) : 0;
+	return look->due_at_ns ? kvmhb_minus(at_ns, look->due_at_ns) : 0;
 }
 
 /* Looks at the host. Returns how much of @elapsed_ns it denied to all guests at the least. */
@@ -130,7 +130,7 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 			      u64 now_ns, u64 elapsed_ns)
 {
 	u64 late_ns = min(watch_overrun_ns(look, now_ns), elapsed_ns);
-	u64 timer_late_ns = min(watch_overrun_ns(look, look->asked_ns ?: now_ns), late_ns);
+	u64 timer_late_ns = min(watch_overrun_ns(look, look->asked_at_ns ?: now_ns), late_ns);
 	u64 lateness_max_ns = kvmhb_lateness_max_ns(&look->timing);
 	struct kvmhb_host host;
 	u64 denied_ns;
@@ -161,7 +161,7 @@ static bool watch_host_is_asked(const struct kvmhb_watch *watch, const struct kv
 	if (!kvmhb_must_ask(c))
 		return false;
 	/* What was asked at looks before counts now, what is asked now at the next. */
-	since_ns = kvmhb_minus(watch->seen_ns,
+	since_ns = kvmhb_minus(watch->seen_at_ns,
 			       max3(c->timing.timeout_ns / 2, kvmhb_host_resolution_ns(),
 				    20 * (u64)NSEC_PER_MSEC));
 	answered = kvmhb_host_answered(since_ns);
@@ -179,11 +179,11 @@ static bool watch_host_is_asked(const struct kvmhb_watch *watch, const struct kv
 void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 		      struct kvmhb_case *c)
 {
-	bool beaten = look->last_beat_ns != watch->last_beat_ns;
+	bool beaten = look->last_beat_at_ns != watch->last_beat_at_ns;
 	bool was_held = watch->out || watch->deaf;
 	u64 before_ns = watch->run_ns;
 	u64 now_ns = ktime_get_ns();
-	u64 elapsed_ns = now_ns - watch->seen_ns;
+	u64 elapsed_ns = now_ns - watch->seen_at_ns;
 	u64 denied_ns, run_ns;
 	u64 waited_ns = 0;
 	bool moved;
@@ -191,7 +191,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 	denied_ns = watch_look_at_vcpus(watch, look->kvm, elapsed_ns, &waited_ns);
 	denied_ns = max(denied_ns, watch_look_at_host(watch, look, now_ns, elapsed_ns));
 	watch->just_denied_ns = denied_ns;
-	watch->seen_ns = now_ns;
+	watch->seen_at_ns = now_ns;
 	run_ns = elapsed_ns - denied_ns;
 	if (beaten && before_ns >= look->timing.timeout_ns) {
 		/* All of it was silent: its other CPUs are about to show that they are back. */
@@ -203,9 +203,9 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 
 	if (beaten) {
 		/* What was denied may have been so before the beat: that is forgiven. */
-		u64 silence_ns = kvmhb_minus(now_ns, look->last_beat_ns);
+		u64 silence_ns = kvmhb_minus(now_ns, look->last_beat_at_ns);
 
-		watch->last_beat_ns = look->last_beat_ns;
+		watch->last_beat_at_ns = look->last_beat_at_ns;
 		watch->denied_ns = min(denied_ns, silence_ns);
 		watch->run_ns = silence_ns - watch->denied_ns;
 		watch->waited_ns = min(waited_ns, silence_ns);
@@ -242,8 +242,8 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 {
 	u64 waited_ns = 0;
 
-	watch->seen_ns = ktime_get_ns();
-	watch->last_beat_ns = 0;
+	watch->seen_at_ns = ktime_get_ns();
+	watch->last_beat_at_ns = 0;
 	watch->out = false;
 	watch->host_late = false;
 	kvmhb_host_look(&watch->host);

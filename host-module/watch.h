@@ -22,21 +22,21 @@ struct kvmhb_case;
  * @pulse: its pulse page
  * @timing: how often it has to beat
  * @so_far: state and cause so far, an armed state
- * @last_beat_ns: when it last beat, ns of CLOCK_MONOTONIC
+ * @last_beat_at_ns: when it last beat, ns of CLOCK_MONOTONIC
  * @beaten: that is since it fell silent
- * @due_ns: when this look was to be made, ns of CLOCK_MONOTONIC; 0 if no timer was to ask
+ * @due_at_ns: when this look was to be made, ns of CLOCK_MONOTONIC; 0 if no timer was to ask
  *	for it
- * @asked_ns: when the timer did ask, likewise; 0 if it has not yet
+ * @asked_at_ns: when the timer did ask, likewise; 0 if it has not yet
  */
 struct kvmhb_look {
 	struct kvm *kvm;
 	const struct kvmhb_pulse *pulse;
 	struct kvmhb_timing timing;
 	struct kvmhb_verdict so_far;
-	u64 last_beat_ns;
+	u64 last_beat_at_ns;
 	bool beaten;
-	u64 due_ns;
-	u64 asked_ns;
+	u64 due_at_ns;
+	u64 asked_at_ns;
 };
 
 /**
@@ -73,15 +73,15 @@ struct kvmhb_vcpu_watch {
 
 /**
  * struct kvmhb_watch - what has been seen of a guest
- * @seen_ns: time of the last look, ns of CLOCK_MONOTONIC
- * @last_beat_ns: the last beat known at it, likewise
- * @first_ns: time of the first look after a beat was due; of each look until then
+ * @seen_at_ns: time of the last look, ns of CLOCK_MONOTONIC
+ * @last_beat_at_ns: the last beat known at it, likewise
+ * @first_at_ns: time of the first look after a beat was due; of each look until then
  * @run_ns: the guest's silence on the run clock, ns
  * @denied_ns: of its silence, the time in which it could not have beaten, ns;
  *	both begin anew after a pause
  * @just_denied_ns: the same of the time between the last two looks, ns
  * @waited_ns: of @denied_ns, the time in which a vCPU waited for a host CPU, ns
- * @pulsing: a slot moved since @first_ns, and not all are stale by now
+ * @pulsing: a slot moved since @first_at_ns, and not all are stale by now
  * @out: at the last look no vCPU had been where it could run for a while
  * @host_late: the last look came too late, or too much was stolen from the host
  * @robbed: too much was stolen from the host, when that was last judged
@@ -97,9 +97,9 @@ struct kvmhb_vcpu_watch {
  * All zero before it is first used.
  */
 struct kvmhb_watch {
-	u64 seen_ns;
-	u64 last_beat_ns;
-	u64 first_ns;
+	u64 seen_at_ns;
+	u64 last_beat_at_ns;
+	u64 first_at_ns;
 	u64 run_ns;
 	u64 denied_ns;
 	u64 just_denied_ns;

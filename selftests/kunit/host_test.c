@@ -17,8 +17,8 @@ static int answer_at_once(int cpu, call_single_data_t *question)
 /* What looks were late of late, for as long as that is. */
 static void resolution_of_the_host(struct kunit *test)
 {
-	lateness.now_ns = 0;
-	lateness.before_ns = 0;
+	lateness.new_ns = 0;
+	lateness.old_ns = 0;
 	lateness.end = jiffies + HZ;
 	KUNIT_EXPECT_EQ(test, kvmhb_host_resolution_ns(), 2 * TICK_NSEC);
 	kvmhb_host_late(30 * MS);
@@ -48,7 +48,7 @@ void host_sleeps_or_wakes(unsigned long event)
 void host_cpu_is_deaf(unsigned int cpu, u64 since_ns)
 {
 	cpumask_set_cpu(cpu, &round.unheard);
-	round.asked_ns = since_ns;
+	round.asked_at_ns = since_ns;
 	round.asking = true;
 }
 

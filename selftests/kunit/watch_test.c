@@ -48,15 +48,15 @@ static void move_slot(struct watch_test *w, unsigned int nr)
 }
 
 /* A look, so much time after the last. */
-static void look_after(struct watch_test *w, u64 ns, u64 last_beat_ns)
+static void look_after(struct watch_test *w, u64 ns, u64 last_beat_at_ns)
 {
 	const struct kvmhb_look look = {
 		.pulse = &w->pulse,
 		.timing = w->timing,
-		.last_beat_ns = last_beat_ns,
+		.last_beat_at_ns = last_beat_at_ns,
 	};
 
-	w->watch.seen_ns -= ns;
+	w->watch.seen_at_ns -= ns;
 	kvmhb_watch_look(&w->watch, &look, &w->seen);
 }
 
@@ -141,7 +141,7 @@ static void watch_gap_in_the_numbers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, watch->layers.nr_slots, 8);
 	w->slots[w->pulse.nr_slots - 1].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
 	for (looks = 0; looks < LOOKS_FOR_ALL; looks++) {
-		watch->seen_ns = ktime_get_ns();
+		watch->seen_at_ns = ktime_get_ns();
 		kvmhb_watch_look(watch, &look, &w->seen);
 	}
 	KUNIT_EXPECT_EQ(test, watch->layers.nr_slots, w->pulse.nr_slots);
@@ -197,9 +197,9 @@ static void watch_beat_at_a_look(struct kunit *test)
 	u64 beat_ns;
 
 	look_after(w, HOUR, 0);
-	beat_ns = w->watch.seen_ns - 1;
+	beat_ns = w->watch.seen_at_ns - 1;
 	look_after(w, 0, beat_ns);
-	KUNIT_EXPECT_LE(test, w->watch.run_ns, w->watch.seen_ns - beat_ns);
+	KUNIT_EXPECT_LE(test, w->watch.run_ns, w->watch.seen_at_ns - beat_ns);
 }
 
 /* A look, so much time after the last, at a guest whose CPUs all pulse. */
@@ -319,7 +319,7 @@ static void watch_run_clock(struct kunit *test)
 
 	/* A CPU of the host does not answer, and then it does: what it owed is to come. */
 	run_ns = watch->run_ns;
-	host_cpu_is_deaf(1, watch->seen_ns - HOUR);
+	host_cpu_is_deaf(1, watch->seen_at_ns - HOUR);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_LT(test, watch->run_ns, run_ns + HOUR);
 	KUNIT_EXPECT_TRUE(test, watch->host_late);
@@ -336,10 +336,10 @@ static void watch_run_clock(struct kunit *test)
 
 	/* The look was due a nanosecond after the last one: all but that is the host's. */
 	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
-	watch->seen_ns = 0;
+	watch->seen_at_ns = 0;
 	look.timing = w->timing;
-	look.due_ns = 1;
-	look.asked_ns = 1;	/* without vCPUs nothing else is known of the host's CPUs */
+	look.due_at_ns = 1;
+	look.asked_at_ns = 1;	/* without vCPUs nothing else is known of the host's CPUs */
 	kvmhb_watch_look(watch, &look, &w->seen);
 	KUNIT_EXPECT_TRUE(test, watch->host_late);
 	KUNIT_EXPECT_EQ(test, watch->run_ns, 1);
@@ -350,7 +350,7 @@ static void watch_late_looks(struct kunit *test)
 {
 	static const struct {
 		const char *what;
-		u64 at_ns, asked_ns;	/* with the look before at 0 */
+		u64 at_ns, asked_at_ns;	/* with the look before at 0 */
 		bool denied;
 	} rows[] = {
 		{ "no timer", 0, 0, false },
@@ -372,12 +372,12 @@ static void watch_late_looks(struct kunit *test)
 			.kvm = kvm,
 			.pulse = &w->pulse,
 			.timing = w->timing,
-			.due_ns = rows[i].at_ns,
-			.asked_ns = rows[i].asked_ns,
+			.due_at_ns = rows[i].at_ns,
+			.asked_at_ns = rows[i].asked_at_ns,
 		};
 
 		kvmhb_watch_restart(watch, kvm, &w->pulse);
-		watch->seen_ns = 0;
+		watch->seen_at_ns = 0;
 		kvmhb_watch_look(watch, &look, &w->seen);
 		KUNIT_EXPECT_EQ_MSG(test, watch->denied_ns > 1, rows[i].denied, "%s", rows[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, watch->host_late, !!rows[i].at_ns, "%s", rows[i].what);
