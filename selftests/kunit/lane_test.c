@@ -8,7 +8,7 @@ static bool take_lane(struct looked *l)
 {
 	while (test_bit(0, &lane_taken))
 		cond_resched();
-	WRITE_ONCE(lane_paid_ns, 0);
+	WRITE_ONCE(lane_paid_until_ns, 0);
 	return kvmhb_lane_take(&l->turn);
 }
 
@@ -22,7 +22,7 @@ static void lane_looks(struct kunit *test)
 	ASSERT_LOOKED(test, l);
 	kvmhb_lane_forget(&l->turn);
 	KUNIT_EXPECT_EQ(test, l->looks[0].by, KVMHB_LOOKER_LANE);
-	KUNIT_EXPECT_EQ(test, l->looks[0].asked_ns, 0);
+	KUNIT_EXPECT_EQ(test, l->looks[0].asked_at_ns, 0);
 	KUNIT_EXPECT_GE(test, l->looks[0].at_ns, before_ns);
 	KUNIT_EXPECT_EQ(test, ended_of(l), 1);
 
@@ -92,9 +92,9 @@ static void lane_is_busy(struct kunit *test)
 	/* A tenth of a CPU: after a look so long the lane is closed nine times as long. */
 	while (test_bit(0, &lane_taken))
 		cond_resched();
-	KUNIT_EXPECT_GE(test, READ_ONCE(lane_paid_ns),
+	KUNIT_EXPECT_GE(test, READ_ONCE(lane_paid_until_ns),
 			l->looks[0].at_ns + LANE_SHARE * look_ns - look_ns / 2);
-	WRITE_ONCE(lane_paid_ns, U64_MAX);
+	WRITE_ONCE(lane_paid_until_ns, U64_MAX);
 	KUNIT_EXPECT_FALSE(test, kvmhb_lane_take(&other->turn));
 	KUNIT_EXPECT_FALSE(test, test_bit(0, &lane_taken));
 	KUNIT_EXPECT_TRUE(test, take_lane(other));
@@ -110,7 +110,7 @@ static int lane_suite_init(struct kunit_suite *suite)
 static void lane_suite_exit(struct kunit_suite *suite)
 {
 	kvmhb_turns_exit();
-	lane_paid_ns = 0;
+	lane_paid_until_ns = 0;
 }
 
 static struct kunit_case cases[] = {

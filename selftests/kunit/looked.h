@@ -21,12 +21,12 @@
 /**
  * struct look - one look that was made
  * @by: who made it
- * @asked_ns: when a timer asked for it, as the looker says
+ * @asked_at_ns: when a timer asked for it, as the looker says
  * @at_ns: when it began
  */
 struct look {
 	enum kvmhb_looker by;
-	u64 asked_ns;
+	u64 asked_at_ns;
 	u64 at_ns;
 };
 
@@ -58,13 +58,13 @@ struct looked {
 	struct completion looked;
 };
 
-static inline bool remember_look(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_ns)
+static inline bool remember_look(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_at_ns)
 {
 	struct looked *l = container_of(turn, struct looked, turn);
 
 	spin_lock(&l->lock);
 	if (l->nr < ARRAY_SIZE(l->looks))
-		l->looks[l->nr] = (struct look) { by, asked_ns, ktime_get_ns() };
+		l->looks[l->nr] = (struct look) { by, asked_at_ns, ktime_get_ns() };
 	l->nr++;
 	spin_unlock(&l->lock);
 	complete(&l->looked);

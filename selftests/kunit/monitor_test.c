@@ -167,7 +167,7 @@ static void attach_and_arm(struct monitor_test *m)
 static void time_passes(struct monitor_test *m, u64 ns)
 {
 	mutex_lock(&m->mon.lock);
-	m->mon.turn.due_ns = 0;
+	m->mon.turn.due_at_ns = 0;
 	WRITE_ONCE(test_ahead_ns, test_ahead_ns + ns);
 	mutex_unlock(&m->mon.lock);
 }
@@ -253,13 +253,13 @@ static void monitor_words(struct kunit *test)
 				       rows[i].what);
 			KUNIT_EXPECT_EQ_MSG(test, read_of(m).lifecycle, rows[i].lifecycle, "%s",
 					    rows[i].what);
-			KUNIT_EXPECT_EQ_MSG(test, !!m->mon.turn.due_ns,
+			KUNIT_EXPECT_EQ_MSG(test, !!m->mon.turn.due_at_ns,
 					    rows[i].verdict.state == KVMHB_ALIVE, "%s",
 					    rows[i].what);
 		}
 		kvmhb_monitor_detach(&m->mon);
 		expect_verdict(test, m, KVMHB_DETACHED, rows[last].goodbye, rows[last].what);
-		KUNIT_EXPECT_EQ_MSG(test, m->mon.turn.due_ns, 0, "%s", rows[last].what);
+		KUNIT_EXPECT_EQ_MSG(test, m->mon.turn.due_at_ns, 0, "%s", rows[last].what);
 		KUNIT_EXPECT_NULL(test, m->mon.turn.patrol);
 		KUNIT_EXPECT_NULL(test, m->mon.tally.pulse);
 		KUNIT_EXPECT_NULL(test, m->mon.vm.pulse);
@@ -295,20 +295,20 @@ static void monitor_in_time(struct kunit *test)
 {
 	struct monitor_test *m = monitor_test_init(test, 20 * MS, 40 * MS);
 	unsigned int at = 0;
-	u64 armed_ns;
+	u64 armed_at_ns;
 
 	attach(m);
 	kvmhb_monitor_lifecycle(&m->mon, KVM_HEARTBEAT_ARM);
-	armed_ns = kvmhb_tally_last_beat_ns(&m->mon.tally);
+	armed_at_ns = kvmhb_tally_last_beat_at_ns(&m->mon.tally);
 	await_report(test, m, KVMHB_ALIVE, &at);
 	await_report(test, m, KVMHB_LATE, &at);
 	KUNIT_EXPECT_EQ(test, m->said[at].old, KVMHB_ALIVE);
-	KUNIT_EXPECT_GE(test, m->said[at].at_ns, armed_ns + 30 * MS);
+	KUNIT_EXPECT_GE(test, m->said[at].at_ns, armed_at_ns + 30 * MS);
 	KUNIT_EXPECT_GE(test, m->said[at].last_beat_ns, 30 * MS);
 	await_report(test, m, KVMHB_UNRESPONSIVE, &at);
 	KUNIT_EXPECT_EQ(test, m->said[at].old, KVMHB_LATE);
 	KUNIT_EXPECT_EQ(test, m->said[at].new.cause, KVMHB_CAUSE_UNKNOWN);
-	KUNIT_EXPECT_GE(test, m->said[at].at_ns, armed_ns + 40 * MS);
+	KUNIT_EXPECT_GE(test, m->said[at].at_ns, armed_at_ns + 40 * MS);
 	KUNIT_EXPECT_EQ(test, m->said[at].outages, 1);
 
 	/* It wakes who is to see it. */
@@ -406,7 +406,7 @@ static void monitor_excuses(struct kunit *test)
 	beat(m);
 	silent_for(m, 2 * HOUR);
 	expect_verdict(test, m, KVMHB_LATE, KVMHB_CAUSE_NONE, "late");
-	m->mon.watch.sleeps--;
+	m->mon.watch.host.sleeps--;
 	silent_for(m, 3 * HOUR);
 	expect_verdict(test, m, KVMHB_LATE, KVMHB_CAUSE_NONE, "the host slept");
 	KUNIT_EXPECT_EQ(test, read_of(m).missed, 1);
@@ -424,13 +424,13 @@ static void monitor_looks_again(struct kunit *test)
 	struct kvmhb_monitor *mon = &m->mon;
 
 	attach(m);
-	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&mon->turn), 0);
+	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&mon->turn), 0);
 	say(m, KVM_HEARTBEAT_ARM);
 	KUNIT_EXPECT_NOT_NULL(test, mon->turn.patrol);
-	KUNIT_EXPECT_EQ(test, mon->turn.due_ns,
-			mon->watch.seen_ns + MONITOR_BLIND_INTERVALS * HOUR);
-	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&mon->turn),
-			kvmhb_tally_last_beat_ns(&mon->tally) + 3 * HOUR / 2);
+	KUNIT_EXPECT_EQ(test, mon->turn.due_at_ns,
+			mon->watch.seen_at_ns + MONITOR_BLIND_INTERVALS * HOUR);
+	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&mon->turn),
+			kvmhb_tally_last_beat_at_ns(&mon->tally) + 3 * HOUR / 2);
 
 	/* A little later it may be late: that is exact. So is a silence. */
 	silent_for(m, HOUR + HOUR / 5);
@@ -447,15 +447,15 @@ static void monitor_looks_again(struct kunit *test)
 	say(m, KVM_HEARTBEAT_ARM);
 	KUNIT_EXPECT_NOT_NULL(test, mon->turn.patrol);
 	KUNIT_EXPECT_EQ(test, mon->turn.beat_due_ns, 0);
-	KUNIT_EXPECT_LE(test, mon->turn.due_ns, mon->watch.seen_ns + 3 * HOUR / 2);
-	KUNIT_EXPECT_GT(test, mon->turn.due_ns, mon->watch.seen_ns + HOUR);
+	KUNIT_EXPECT_LE(test, mon->turn.due_at_ns, mon->watch.seen_at_ns + 3 * HOUR / 2);
+	KUNIT_EXPECT_GT(test, mon->turn.due_at_ns, mon->watch.seen_at_ns + HOUR);
 
 	/* A goodbye is heard at once, and nobody looks from the next look on. */
 	kvmhb_monitor_lifecycle(mon, KVM_HEARTBEAT_REBOOT);
 	expect_verdict(test, m, KVMHB_STOPPED, KVMHB_CAUSE_REBOOT, "stopped");
 	look_now(m);
 	KUNIT_EXPECT_NULL(test, mon->turn.patrol);
-	KUNIT_EXPECT_EQ(test, mon->turn.due_ns, 0);
+	KUNIT_EXPECT_EQ(test, mon->turn.due_at_ns, 0);
 }
 
 /* What a patrol or the lane may do itself, and what it leaves to a worker. */
@@ -468,19 +468,19 @@ static void monitor_takes_turns(struct kunit *test)
 	mutex_lock(&mon->lock);
 	KUNIT_EXPECT_FALSE(test, kvmhb_monitor_take_turn(&mon->turn, KVMHB_LOOKER_LANE, 0));
 	KUNIT_EXPECT_FALSE(test, kvmhb_monitor_take_turn(&mon->turn, KVMHB_LOOKER_PATROL, 1));
-	KUNIT_EXPECT_EQ(test, mon->turn.asked_ns, 0);
+	KUNIT_EXPECT_EQ(test, mon->turn.asked_at_ns, 0);
 	mutex_unlock(&mon->lock);
 
 	/* Nothing is to be said of it. */
 	time_passes(m, HOUR);
 	KUNIT_EXPECT_TRUE(test, kvmhb_monitor_take_turn(&mon->turn, KVMHB_LOOKER_PATROL, 1));
-	KUNIT_EXPECT_LT(test, ktime_get_ns() - mon->watch.seen_ns, HOUR);
+	KUNIT_EXPECT_LT(test, ktime_get_ns() - mon->watch.seen_at_ns, HOUR);
 
 	/* There is, but not by a patrol. */
 	time_passes(m, HOUR);
 	KUNIT_EXPECT_FALSE(test, kvmhb_monitor_take_turn(&mon->turn, KVMHB_LOOKER_PATROL, 1));
 	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "for a worker");
-	KUNIT_EXPECT_EQ(test, mon->turn.asked_ns, 1);
+	KUNIT_EXPECT_EQ(test, mon->turn.asked_at_ns, 1);
 	KUNIT_EXPECT_TRUE(test, kvmhb_monitor_take_turn(&mon->turn, KVMHB_LOOKER_LANE, 0));
 	expect_verdict(test, m, KVMHB_LATE, KVMHB_CAUSE_NONE, "by the lane");
 }

@@ -10,17 +10,17 @@ static struct kvmhb_patrol *patrol_of(u64 interval_ns)
 	return &patrols[ilog2(interval_ns) - PATROL_FIRST];
 }
 
-static void on_patrol(struct looked *l, u64 interval_ns, u64 due_ns, u64 beat_due_ns)
+static void on_patrol(struct looked *l, u64 interval_ns, u64 due_at_ns, u64 beat_due_ns)
 {
 	mutex_lock(&l->mutex);
-	kvmhb_turn_on_patrol(&l->turn, interval_ns, due_ns, beat_due_ns);
+	kvmhb_turn_on_patrol(&l->turn, interval_ns, due_at_ns, beat_due_ns);
 	mutex_unlock(&l->mutex);
 }
 
-static void on_timer(struct looked *l, u64 due_ns)
+static void on_timer(struct looked *l, u64 due_at_ns)
 {
 	mutex_lock(&l->mutex);
-	kvmhb_turn_on_timer(&l->turn, due_ns);
+	kvmhb_turn_on_timer(&l->turn, due_at_ns);
 	mutex_unlock(&l->mutex);
 }
 
@@ -31,10 +31,10 @@ static void never(struct looked *l)
 	mutex_unlock(&l->mutex);
 }
 
-static void bring_forward(struct looked *l, u64 due_ns)
+static void bring_forward(struct looked *l, u64 due_at_ns)
 {
 	mutex_lock(&l->mutex);
-	kvmhb_turn_bring_forward(&l->turn, due_ns);
+	kvmhb_turn_bring_forward(&l->turn, due_at_ns);
 	mutex_unlock(&l->mutex);
 }
 
@@ -48,23 +48,23 @@ static void walk(u64 interval_ns)
 static void patrol_comes_by(struct kunit *test)
 {
 	struct looked *l = looked_init(test);
-	u64 due_ns = ktime_get_ns() + 30 * MS;
+	u64 due_at_ns = ktime_get_ns() + 30 * MS;
 
-	on_patrol(l, 10 * MS, due_ns, 0);
-	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&l->turn), due_ns);
+	on_patrol(l, 10 * MS, due_at_ns, 0);
+	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&l->turn), due_at_ns);
 	ASSERT_LOOKED(test, l);
 	KUNIT_EXPECT_EQ(test, l->looks[0].by, KVMHB_LOOKER_PATROL);
-	KUNIT_EXPECT_GE(test, l->looks[0].asked_ns, due_ns);
-	KUNIT_EXPECT_GE(test, l->looks[0].at_ns, l->looks[0].asked_ns);
+	KUNIT_EXPECT_GE(test, l->looks[0].asked_at_ns, due_at_ns);
+	KUNIT_EXPECT_GE(test, l->looks[0].at_ns, l->looks[0].asked_at_ns);
 
 	/* It has not said when it is due again, and nobody comes to see. */
 	flush_work(&patrol_of(10 * MS)->work);
-	KUNIT_EXPECT_EQ(test, patrol_of(10 * MS)->next_ns, U64_MAX);
+	KUNIT_EXPECT_EQ(test, patrol_of(10 * MS)->next_at_ns, U64_MAX);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 1);
-	due_ns = ktime_get_ns() + 10 * MS;
-	on_patrol(l, 10 * MS, due_ns, 0);
+	due_at_ns = ktime_get_ns() + 10 * MS;
+	on_patrol(l, 10 * MS, due_at_ns, 0);
 	ASSERT_LOOKED(test, l);
-	KUNIT_EXPECT_GE(test, l->looks[1].at_ns, due_ns);
+	KUNIT_EXPECT_GE(test, l->looks[1].at_ns, due_at_ns);
 }
 
 static void patrol_leaves_to_a_worker(struct kunit *test)
@@ -77,7 +77,7 @@ static void patrol_leaves_to_a_worker(struct kunit *test)
 	ASSERT_LOOKED(test, l);
 	KUNIT_EXPECT_EQ(test, l->looks[0].by, KVMHB_LOOKER_PATROL);
 	KUNIT_EXPECT_EQ(test, l->looks[1].by, KVMHB_LOOKER_WORKER);
-	KUNIT_EXPECT_EQ(test, l->looks[1].asked_ns, 0);
+	KUNIT_EXPECT_EQ(test, l->looks[1].asked_at_ns, 0);
 }
 
 /* Who is due half an interval later is looked at with the first, if the interval is alike. */
@@ -95,13 +95,13 @@ static void patrol_is_shared(struct kunit *test)
 		{ "an interval of its own", HOUR / 2, HOUR / 5, false },
 	};
 	struct looked *l[ARRAY_SIZE(rows)];
-	u64 due_ns = ktime_get_ns() + 20 * MS;
+	u64 due_at_ns = ktime_get_ns() + 20 * MS;
 	int i;
 
 	walk(HOUR);	/* forgets those of other tests */
 	for (i = ARRAY_SIZE(rows) - 1; i >= 0; i--) {
 		l[i] = looked_init(test);
-		on_patrol(l[i], rows[i].interval, due_ns + rows[i].due, 0);
+		on_patrol(l[i], rows[i].interval, due_at_ns + rows[i].due, 0);
 	}
 	ASSERT_LOOKED(test, l[0]);
 	flush_work(&patrol_of(HOUR)->work);
@@ -111,15 +111,15 @@ static void patrol_is_shared(struct kunit *test)
 		KUNIT_EXPECT_TRUE_MSG(test, l[i]->turn.patrol == patrol_of(rows[i].interval),
 				      "%s", rows[i].what);
 	}
-	KUNIT_EXPECT_GE(test, l[0]->looks[0].at_ns, due_ns);
+	KUNIT_EXPECT_GE(test, l[0]->looks[0].at_ns, due_at_ns);
 	/* It comes again for who is left; others are to say when they are due. */
-	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_ns, l[2]->turn.due_ns);
+	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_at_ns, l[2]->turn.due_at_ns);
 
 	/* One that is due sooner has it come sooner, one that is due later does not. */
-	on_patrol(l[0], HOUR, due_ns + HOUR / 2, 0);
-	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_ns, due_ns + HOUR / 2);
-	on_patrol(l[1], HOUR, due_ns + HOUR, 0);
-	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_ns, due_ns + HOUR / 2);
+	on_patrol(l[0], HOUR, due_at_ns + HOUR / 2, 0);
+	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_at_ns, due_at_ns + HOUR / 2);
+	on_patrol(l[1], HOUR, due_at_ns + HOUR, 0);
+	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_at_ns, due_at_ns + HOUR / 2);
 }
 
 /* If beats are all that there is to see, the look is due so long after the last. */
@@ -132,33 +132,33 @@ static void patrol_by_beats(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, 1), 0);
 	walk(HOUR);	/* forgets those of other tests */
 	l->tally.pulse = &pulse;
-	atomic64_set(&l->tally.last_beat_ns, now_ns);
+	atomic64_set(&l->tally.last_beat_at_ns, now_ns);
 	on_patrol(l, HOUR, now_ns + 9 * HOUR, 2 * HOUR);
-	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&l->turn), now_ns + 2 * HOUR);
-	atomic64_set(&l->tally.last_beat_ns, now_ns + HOUR);
-	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&l->turn), now_ns + 3 * HOUR);
-	atomic64_set(&l->tally.last_beat_ns, now_ns + 8 * HOUR);
-	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&l->turn), now_ns + 9 * HOUR);
+	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&l->turn), now_ns + 2 * HOUR);
+	atomic64_set(&l->tally.last_beat_at_ns, now_ns + HOUR);
+	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&l->turn), now_ns + 3 * HOUR);
+	atomic64_set(&l->tally.last_beat_at_ns, now_ns + 8 * HOUR);
+	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&l->turn), now_ns + 9 * HOUR);
 
 	/* The patrol comes for the beat of then, and again for the one of now. */
-	atomic64_set(&l->tally.last_beat_ns, now_ns + HOUR);
-	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_ns, now_ns + 2 * HOUR);
+	atomic64_set(&l->tally.last_beat_at_ns, now_ns + HOUR);
+	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_at_ns, now_ns + 2 * HOUR);
 	walk(HOUR);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 0);
-	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_ns, now_ns + 3 * HOUR);
-	atomic64_set(&l->tally.last_beat_ns, now_ns - 2 * HOUR);
+	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_at_ns, now_ns + 3 * HOUR);
+	atomic64_set(&l->tally.last_beat_at_ns, now_ns - 2 * HOUR);
 	walk(HOUR);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 1);
 
 	/* There is more to see: a CPU pulses. */
-	atomic64_set(&l->tally.last_beat_ns, now_ns + HOUR);
+	atomic64_set(&l->tally.last_beat_at_ns, now_ns + HOUR);
 	walk(HOUR);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 1);
 	slots_of(&pulse)->flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
 	walk(HOUR);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 2);
 	on_patrol(l, HOUR, now_ns + 9 * HOUR, 0);
-	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&l->turn), now_ns + 9 * HOUR);
+	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&l->turn), now_ns + 9 * HOUR);
 	walk(HOUR);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 2);
 	never(l);
@@ -170,18 +170,18 @@ static void turn_by_timer(struct kunit *test)
 {
 	struct looked *l = looked_init(test);
 	unsigned int by_lane = 0, i;
-	u64 due_ns, asked_ns;
+	u64 due_at_ns, asked_at_ns;
 
 	for (i = 0; i < ARRAY_SIZE(l->looks); i++) {
-		due_ns = ktime_get_ns() + 20 * MS;
-		on_timer(l, due_ns);
-		KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&l->turn), due_ns);
+		due_at_ns = ktime_get_ns() + 20 * MS;
+		on_timer(l, due_at_ns);
+		KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&l->turn), due_at_ns);
 		ASSERT_LOOKED(test, l);
-		asked_ns = READ_ONCE(l->turn.asked_ns);
+		asked_at_ns = READ_ONCE(l->turn.asked_at_ns);
 		KUNIT_EXPECT_NE(test, l->looks[i].by, KVMHB_LOOKER_PATROL);
-		KUNIT_EXPECT_EQ(test, l->looks[i].asked_ns, 0);
-		KUNIT_EXPECT_GE(test, asked_ns, due_ns);
-		KUNIT_EXPECT_GE(test, l->looks[i].at_ns, asked_ns);
+		KUNIT_EXPECT_EQ(test, l->looks[i].asked_at_ns, 0);
+		KUNIT_EXPECT_GE(test, asked_at_ns, due_at_ns);
+		KUNIT_EXPECT_GE(test, l->looks[i].at_ns, asked_at_ns);
 		by_lane += l->looks[i].by == KVMHB_LOOKER_LANE;
 		kvmhb_turn_flush(&l->turn);
 	}
@@ -189,34 +189,34 @@ static void turn_by_timer(struct kunit *test)
 
 	/* What is set anew has not been asked for. */
 	on_timer(l, ktime_get_ns() + HOUR);
-	KUNIT_EXPECT_EQ(test, l->turn.asked_ns, 0);
+	KUNIT_EXPECT_EQ(test, l->turn.asked_at_ns, 0);
 }
 
 /* A turn is on one patrol, or has a timer, or neither. */
 static void turn_moves(struct kunit *test)
 {
 	struct looked *l = looked_init(test);
-	u64 due_ns = ktime_get_ns() + HOUR;
+	u64 due_at_ns = ktime_get_ns() + HOUR;
 
-	on_timer(l, due_ns);
+	on_timer(l, due_at_ns);
 	KUNIT_EXPECT_TRUE(test, hrtimer_active(&l->turn.timer));
-	on_patrol(l, HOUR, due_ns, 2 * HOUR);
+	on_patrol(l, HOUR, due_at_ns, 2 * HOUR);
 	KUNIT_EXPECT_FALSE(test, hrtimer_active(&l->turn.timer));
 	KUNIT_EXPECT_FALSE(test, list_empty(&patrol_of(HOUR)->turns));
-	on_patrol(l, MS, due_ns, 0);
+	on_patrol(l, MS, due_at_ns, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&patrol_of(HOUR)->turns));
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&patrol_of(MS)->turns));
 	KUNIT_EXPECT_EQ(test, l->turn.early_ns, MS / 2);
-	on_patrol(l, MS, due_ns, 2 * HOUR);
+	on_patrol(l, MS, due_at_ns, 2 * HOUR);
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&patrol_of(MS)->turns));
-	on_timer(l, due_ns);
+	on_timer(l, due_at_ns);
 	KUNIT_EXPECT_TRUE(test, list_empty(&patrol_of(MS)->turns));
 	KUNIT_EXPECT_NULL(test, l->turn.patrol);
-	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&l->turn), due_ns);
+	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&l->turn), due_at_ns);
 	KUNIT_EXPECT_TRUE(test, hrtimer_active(&l->turn.timer));
 	never(l);
 	KUNIT_EXPECT_FALSE(test, hrtimer_active(&l->turn.timer));
-	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_ns(&l->turn), 0);
+	KUNIT_EXPECT_EQ(test, kvmhb_turn_due_at_ns(&l->turn), 0);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 0);
 }
 
@@ -225,11 +225,11 @@ static void turn_never(struct kunit *test)
 {
 	struct looked *patrolled = looked_init(test), *timed = looked_init(test);
 	struct looked *after = looked_init(test), *long_after = looked_init(test);
-	u64 due_ns = ktime_get_ns() + 100 * MS;
+	u64 due_at_ns = ktime_get_ns() + 100 * MS;
 	unsigned int nr_patrolled, nr_timed;
 
-	on_patrol(patrolled, 20 * MS, due_ns, 0);
-	on_timer(timed, due_ns);
+	on_patrol(patrolled, 20 * MS, due_at_ns, 0);
+	on_timer(timed, due_at_ns);
 	never(patrolled);
 	never(timed);
 	KUNIT_EXPECT_NULL(test, patrolled->turn.patrol);
@@ -238,8 +238,8 @@ static void turn_never(struct kunit *test)
 	/* None, unless never was said too late. */
 	nr_patrolled = looks_of(patrolled);
 	nr_timed = looks_of(timed);
-	on_patrol(after, 20 * MS, due_ns, 0);
-	on_timer(long_after, due_ns + 20 * MS);
+	on_patrol(after, 20 * MS, due_at_ns, 0);
+	on_timer(long_after, due_at_ns + 20 * MS);
 	ASSERT_LOOKED(test, after);
 	ASSERT_LOOKED(test, long_after);
 	KUNIT_EXPECT_EQ(test, looks_of(patrolled), nr_patrolled);
@@ -249,15 +249,15 @@ static void turn_never(struct kunit *test)
 static void turn_is_brought_forward(struct kunit *test)
 {
 	struct looked *l = looked_init(test);
-	u64 due_ns = ktime_get_ns() + 4 * HOUR;
+	u64 due_at_ns = ktime_get_ns() + 4 * HOUR;
 
 	/* On patrol: whoever comes next finds it. */
-	on_patrol(l, HOUR, due_ns, 0);
+	on_patrol(l, HOUR, due_at_ns, 0);
 	bring_forward(l, 0);
-	KUNIT_EXPECT_EQ(test, l->turn.due_ns, due_ns);
+	KUNIT_EXPECT_EQ(test, l->turn.due_at_ns, due_at_ns);
 	walk(HOUR);
-	bring_forward(l, due_ns - 4 * HOUR);
-	KUNIT_EXPECT_EQ(test, l->turn.due_ns, due_ns - 4 * HOUR);
+	bring_forward(l, due_at_ns - 4 * HOUR);
+	KUNIT_EXPECT_EQ(test, l->turn.due_at_ns, due_at_ns - 4 * HOUR);
 	flush_work(&l->turn.work);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 0);
 	walk(HOUR);
@@ -265,22 +265,22 @@ static void turn_is_brought_forward(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, l->looks[0].by, KVMHB_LOOKER_PATROL);
 
 	/* Otherwise a worker looks at once. The look is not late, but for a timer's time. */
-	on_timer(l, due_ns);
+	on_timer(l, due_at_ns);
 	bring_forward(l, 0);
 	flush_work(&l->turn.work);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 2);
 	KUNIT_EXPECT_EQ(test, l->looks[1].by, KVMHB_LOOKER_WORKER);
-	KUNIT_EXPECT_EQ(test, l->turn.due_ns, due_ns);
-	bring_forward(l, due_ns - 4 * HOUR);
+	KUNIT_EXPECT_EQ(test, l->turn.due_at_ns, due_at_ns);
+	bring_forward(l, due_at_ns - 4 * HOUR);
 	flush_work(&l->turn.work);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 3);
-	KUNIT_EXPECT_EQ(test, l->turn.due_ns, 0);
+	KUNIT_EXPECT_EQ(test, l->turn.due_at_ns, 0);
 	never(l);
 	kvmhb_turn_now(&l->turn);
 	flush_work(&l->turn.work);
 	KUNIT_EXPECT_EQ(test, looks_of(l), 4);
 	KUNIT_EXPECT_EQ(test, l->looks[3].by, KVMHB_LOOKER_WORKER);
-	KUNIT_EXPECT_EQ(test, l->looks[3].asked_ns, 0);
+	KUNIT_EXPECT_EQ(test, l->looks[3].asked_at_ns, 0);
 }
 
 /* Somebody else who waits for a look to end. */

@@ -120,22 +120,22 @@ static void tally_beats(struct kunit *test)
 	};
 	struct tally_test *t = tally_test_init(test);
 	struct kvmhb_gaps gaps;
-	u64 last_ns;
+	u64 last_at_ns;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		last_ns = kvmhb_tally_last_beat_ns(&t->tally);
+		last_at_ns = kvmhb_tally_last_beat_at_ns(&t->tally);
 		t->tally.state = rows[i].state;
 		t->tally.attention = !kvmhb_state_beats(rows[i].state);
-		kvmhb_tally_excuse(&t->tally, last_ns, rows[i].excused_ms * MS);
+		kvmhb_tally_excuse(&t->tally, last_at_ns, rows[i].excused_ms * MS);
 		beat_after(t, rows[i].gap_ms * MS);
 		gaps = kvmhb_tally_gaps(&t->tally);
 		KUNIT_EXPECT_EQ_MSG(test, beats_of(t), rows[i].beats, "%s", rows[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, missed_of(t), rows[i].missed, "%s", rows[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, gaps.n, rows[i].gaps, "%s", rows[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, gaps.sum_ns, rows[i].sum_ms * MS, "%s", rows[i].what);
-		KUNIT_EXPECT_EQ_MSG(test, kvmhb_tally_last_beat_ns(&t->tally),
-				    kvmhb_state_is_armed(rows[i].state) ? clock_ns : last_ns,
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_tally_last_beat_at_ns(&t->tally),
+				    kvmhb_state_is_armed(rows[i].state) ? clock_ns : last_at_ns,
 				    "%s", rows[i].what);
 	}
 	/* In late, unresponsive and paused. */
@@ -146,11 +146,11 @@ static void tally_beats(struct kunit *test)
 static void tally_excuse(struct kunit *test)
 {
 	struct tally_test *t = tally_test_init(test);
-	u64 last_ns = kvmhb_tally_last_beat_ns(&t->tally);
+	u64 last_at_ns = kvmhb_tally_last_beat_at_ns(&t->tally);
 
-	kvmhb_tally_excuse(&t->tally, last_ns, 7 * SEC);
-	KUNIT_EXPECT_EQ(test, kvmhb_tally_excused_ns(&t->tally, last_ns), 7 * SEC);
-	KUNIT_EXPECT_EQ(test, kvmhb_tally_excused_ns(&t->tally, last_ns + 1), 0);
+	kvmhb_tally_excuse(&t->tally, last_at_ns, 7 * SEC);
+	KUNIT_EXPECT_EQ(test, kvmhb_tally_excused_ns(&t->tally, last_at_ns), 7 * SEC);
+	KUNIT_EXPECT_EQ(test, kvmhb_tally_excused_ns(&t->tally, last_at_ns + 1), 0);
 	beat_after(t, 10 * INTERVAL);
 	KUNIT_EXPECT_EQ(test, missed_of(t), 0);
 	beat_after(t, 10 * INTERVAL);
@@ -224,7 +224,7 @@ static void tally_lost_and_found(struct kunit *test)
 
 	beat_after(t, INTERVAL);
 	t->tally.state = KVMHB_WAITING;
-	atomic64_set(&t->tally.last_beat_ns, 0);
+	atomic64_set(&t->tally.last_beat_at_ns, 0);
 	kvmhb_tally_lose(&t->tally, true);
 
 	/* The first may have been under way, and half an interval is too short. */
@@ -238,7 +238,7 @@ static void tally_lost_and_found(struct kunit *test)
 	beat_after(t, INTERVAL);
 	KUNIT_EXPECT_EQ(test, t->wakes, 1);
 	KUNIT_EXPECT_EQ(test, beats_of(t), 1);
-	KUNIT_EXPECT_EQ(test, kvmhb_tally_last_beat_ns(&t->tally), 0);
+	KUNIT_EXPECT_EQ(test, kvmhb_tally_last_beat_at_ns(&t->tally), 0);
 
 	/* Reset again: what came before it says nothing. */
 	kvmhb_tally_lose(&t->tally, true);
@@ -278,16 +278,16 @@ static void tally_begins_anew(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, t->tally.lost);
 
 	/* One that saw the guest armed, after the device was reset. */
-	atomic64_set(&t->tally.last_beat_ns, 0);
+	atomic64_set(&t->tally.last_beat_at_ns, 0);
 	beat_after(t, INTERVAL);
-	KUNIT_EXPECT_EQ(test, kvmhb_tally_last_beat_ns(&t->tally), 0);
+	KUNIT_EXPECT_EQ(test, kvmhb_tally_last_beat_at_ns(&t->tally), 0);
 	KUNIT_EXPECT_EQ(test, beats_of(t), 0);
 
 	/* What it wrote over the statistics is gone with the first beat of the new one. */
 	kvmhb_gaps_add(&t->tally.gaps, 77 * SEC);
 	clock_ns += INTERVAL;
 	kvmhb_tally_arm(&t->tally);
-	KUNIT_EXPECT_EQ(test, kvmhb_tally_last_beat_ns(&t->tally), clock_ns);
+	KUNIT_EXPECT_EQ(test, kvmhb_tally_last_beat_at_ns(&t->tally), clock_ns);
 	beat_after(t, INTERVAL);
 	KUNIT_EXPECT_EQ(test, kvmhb_tally_gaps(&t->tally).n, 0);
 	beat_after(t, INTERVAL);
