@@ -11,6 +11,13 @@
 #include "timing.h"
 #include "vcpu.h"
 
+/*
+ * KVM and the scheduler write what is read here by plain stores, under locks that we do not take,
+ * or on the CPU that the thread has: these races are meant. What is out of date now is read anew
+ * at the next look.
+ */
+#define evidence_peek(field)	data_race(READ_ONCE(field))
+
 /**
  * kvmhb_evidence_get - hold on to a VM
  * @kvm: the VM, as VFIO names it; NULL if the VMM runs without KVM
@@ -56,15 +63,15 @@ unsigned int kvmhb_evidence_nr_vcpus(struct kvm *kvm)
  */
 bool kvmhb_evidence_dead(struct kvm *kvm)
 {
-	return kvm && READ_ONCE(kvm->vm_dead);
+	return kvm && evidence_peek(kvm->vm_dead);
 }
 
 static bool evidence_is_frozen(struct task_struct *task)
 {
-	if (READ_ONCE(task->__state) & TASK_FROZEN)
+	if (evidence_peek(task->__state) & TASK_FROZEN)
 		return true;
 #ifdef CONFIG_CGROUPS
-	return task->frozen;
+	return data_race(!!task->frozen);	/* likewise */
 #else
 	return false;
 #endif
@@ -73,8 +80,9 @@ static bool evidence_is_frozen(struct task_struct *task)
 /* For good: it will not run the guest again, but may take long to find out. */
 static bool evidence_is_ending(struct task_struct *task)
 {
-	return READ_ONCE(task->flags) & PF_EXITING || fatal_signal_pending(task) ||
-	       READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT;
+	/* Likewise: the list of signals is another's. */
+	return evidence_peek(task->flags) & PF_EXITING || data_race(fatal_signal_pending(task)) ||
+	       evidence_peek(task->signal->flags) & SIGNAL_GROUP_EXIT;
 }
 
 /*
@@ -88,8 +96,8 @@ static u64 evidence_picked_ns(struct task_struct *task, const struct kvmhb_vcpu 
 {
 	u64 least = kvmhb_minus(exec + arrived, now);
 
-	if (READ_ONCE(task->prio) >= MAX_RT_PRIO)
-		return READ_ONCE(task->se.prev_sum_exec_runtime);
+	if (evidence_peek(task->prio) >= MAX_RT_PRIO)
+		return evidence_peek(task->se.prev_sum_exec_runtime);
 	if (!then || then->pid != task_pid_nr(task))
 		return least;
 	return max(least, then->arrived_at_ns == arrived ? then->picked_ns : then->exec_ns);
@@ -116,23 +124,23 @@ static u64 evidence_uncounted_ns(struct task_struct *task, u64 ns)
 static void evidence_read_task(struct task_struct *task, const struct kvmhb_vcpu *then,
 			       struct kvmhb_vcpu *evidence)
 {
-	u64 queued = READ_ONCE(task->sched_info.last_queued);
-	u64 arrived = READ_ONCE(task->sched_info.last_arrival);
-	u64 exec = READ_ONCE(task->se.sum_exec_runtime);
+	u64 queued = evidence_peek(task->sched_info.last_queued);
+	u64 arrived = evidence_peek(task->sched_info.last_arrival);
+	u64 exec = evidence_peek(task->se.sum_exec_runtime);
 	u64 now = local_clock();
 	u64 picked = evidence_picked_ns(task, then, exec, arrived, now);
 	/* How long it ran since it last got a CPU. */
 	u64 stint = kvmhb_minus(exec, picked);
 
 	evidence->pid = task_pid_nr(task);
-	evidence->task = task_state_to_char(task);
+	evidence->task = data_race(task_state_to_char(task));	/* likewise */
 	/* Who is stopped counts as frozen too, for the cgroup. */
 	if (evidence->task != 'T' && evidence->task != 't' && evidence_is_frozen(task))
 		evidence->task = 'F';
 	if (evidence_is_ending(task))
 		evidence->task = 'X';
 	evidence->exec_ns = exec;
-	evidence->run_delay_ns = READ_ONCE(task->sched_info.run_delay);
+	evidence->run_delay_ns = evidence_peek(task->sched_info.run_delay);
 	/* In all differences: another CPU's clock may be ahead of ours. */
 	evidence->queued_ns = queued ? kvmhb_minus(now, queued) : 0;
 	evidence->arrived_at_ns = arrived;
@@ -140,7 +148,7 @@ static void evidence_read_task(struct task_struct *task, const struct kvmhb_vcpu
 
 	if (arrived + stint >= now)
 		return;
-	if (READ_ONCE(task->on_cpu))
+	if (evidence_peek(task->on_cpu))
 		evidence->exec_ns += evidence_uncounted_ns(task, now - arrived - stint);
 	else if (evidence->halted)
 		evidence->halted_ns += now - arrived - stint;
@@ -172,7 +180,7 @@ static struct task_struct *evidence_vcpu_task(struct kvm_vcpu *vcpu)
 static bool evidence_is_unstarted(struct kvm_vcpu *vcpu)
 {
 #ifdef CONFIG_X86
-	unsigned int state = READ_ONCE(vcpu->arch.mp_state);
+	unsigned int state = evidence_peek(vcpu->arch.mp_state);
 
 	return state == KVM_MP_STATE_UNINITIALIZED || state == KVM_MP_STATE_INIT_RECEIVED;
 #else
@@ -206,23 +214,24 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 	if (!vcpu)
 		return false;
 
-	running = READ_ONCE(vcpu->wants_to_run);
-	exit = READ_ONCE(vcpu->run->exit_reason);
-	mode = READ_ONCE(vcpu->mode);
+	running = evidence_peek(vcpu->wants_to_run);
+	exit = evidence_peek(vcpu->run->exit_reason);
+	mode = evidence_peek(vcpu->mode);
 	*evidence = (struct kvmhb_vcpu) {
 		.task = '-',
 		.running = running,
 		.kernel = running && mode != IN_GUEST_MODE && mode != EXITING_GUEST_MODE,
 		/* Without KVM's interrupt controller, it is the VMM that halts. */
-		.halted = running ? READ_ONCE(vcpu->stat.generic.blocking) : exit == KVM_EXIT_HLT,
+		.halted = running ? evidence_peek(vcpu->stat.generic.blocking) :
+				    exit == KVM_EXIT_HLT,
 		.stepped = (!running && exit == KVM_EXIT_DEBUG) ||
-			   READ_ONCE(vcpu->guest_debug) & KVM_GUESTDBG_SINGLESTEP,
+			   evidence_peek(vcpu->guest_debug) & KVM_GUESTDBG_SINGLESTEP,
 		.exit = exit,
 #ifdef CONFIG_X86
-		.irqs = READ_ONCE(vcpu->stat.irq_injections),
-		.signals = READ_ONCE(vcpu->stat.signal_exits),
+		.irqs = evidence_peek(vcpu->stat.irq_injections),
+		.signals = evidence_peek(vcpu->stat.signal_exits),
 #endif
-		.halted_ns = READ_ONCE(vcpu->stat.generic.halt_wait_ns),
+		.halted_ns = evidence_peek(vcpu->stat.generic.halt_wait_ns),
 	};
 	rcu_read_lock();
 	task = evidence_is_unstarted(vcpu) ? NULL : evidence_vcpu_task(vcpu);
@@ -233,7 +242,7 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 	if (evidence->stepped && !strchr("XZ-", evidence->task))
 		evidence->task = 't';
 	/* Last: who was outside the guest before, and still has as many, was so all along. */
-	evidence->exits = READ_ONCE(vcpu->stat.exits);
+	evidence->exits = evidence_peek(vcpu->stat.exits);
 	return true;
 }
 
@@ -276,7 +285,7 @@ u64 kvmhb_evidence_steal_ns(void)
 		return READ_ONCE(sum);
 	WRITE_ONCE(summed_at, jiffies);
 	for_each_possible_cpu(cpu)
-		new += READ_ONCE(kcpustat_cpu(cpu).cpustat[CPUTIME_STEAL]);
+		new += evidence_peek(kcpustat_cpu(cpu).cpustat[CPUTIME_STEAL]);
 	WRITE_ONCE(sum, new);
 	spin_unlock(&lock);
 	return new;

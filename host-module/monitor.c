@@ -67,6 +67,7 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 	kvmhb_watch_stale(&mon->watch, stale);
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
 	mon->verdict = new;
+	ASSERT_EXCLUSIVE_WRITER(mon->tally.state);
 	WRITE_ONCE(mon->tally.state, new.state);
 	kvmhb_report(&mon->reporter, &transition);
 }

@@ -153,6 +153,7 @@ static void patrol_leave(struct kvmhb_turn *turn)
 
 static void turn_set(struct kvmhb_turn *turn, u64 due_at_ns, u64 beat_due_ns)
 {
+	ASSERT_EXCLUSIVE_WRITER(turn->due_at_ns);
 	WRITE_ONCE(turn->beat_due_ns, beat_due_ns);
 	WRITE_ONCE(turn->due_at_ns, due_at_ns);
 	WRITE_ONCE(turn->asked_at_ns, 0);

@@ -107,10 +107,11 @@ void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *tim
 {
 	struct kvm_heartbeat_pulse_header *header = pulse->header;
 
-	memset(header, 0, pulse->size);
-	header->magic = cpu_to_le32(KVM_HEARTBEAT_MAGIC);
-	header->version = cpu_to_le32(KVM_HEARTBEAT_VERSION);
-	header->nr_slots = cpu_to_le32(pulse->nr_slots);
+	/* While beats and looks read: half a value is no worse than what a guest may write. */
+	data_race(memset(header, 0, pulse->size));
+	WRITE_ONCE(header->magic, cpu_to_le32(KVM_HEARTBEAT_MAGIC));
+	WRITE_ONCE(header->version, cpu_to_le32(KVM_HEARTBEAT_VERSION));
+	WRITE_ONCE(header->nr_slots, cpu_to_le32(pulse->nr_slots));
 	kvmhb_pulse_publish(pulse, timing);
 }
 

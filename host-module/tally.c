@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/ktime.h>
-#include <linux/string.h>
 
 #include "pulse.h"
 #include "suspicion.h"
@@ -33,6 +32,7 @@ u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_at_ns)
  */
 void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_at_ns, u64 ns)
 {
+	ASSERT_EXCLUSIVE_WRITER(tally->excused_since_ns);
 	WRITE_ONCE(tally->excused_since_ns, 0);
 	smp_wmb();	/* nobody takes the new time for that of the old beat */
 	WRITE_ONCE(tally->excused_ns, ns);
@@ -78,7 +78,7 @@ static noinline void tally_count(struct kvmhb_tally *tally, int cpu, enum kvmhb_
 	}
 	if (READ_ONCE(tally->restart_gaps)) {
 		/* This gap began before the rhythm that it ends in. */
-		memset(&tally->gaps, 0, sizeof(tally->gaps));
+		kvmhb_gaps_restart(&tally->gaps);
 		WRITE_ONCE(tally->restart_gaps, false);
 	} else if (state != KVMHB_UNRESPONSIVE && state != KVMHB_PAUSED) {
 		kvmhb_gaps_add(&tally->gaps, run_ns);
@@ -180,6 +180,7 @@ void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retunin
 	/* Only a beat that came with the acknowledgment starts the new rhythm. */
 	if (READ_ONCE(tally->retuning) && !retuning && tally->pulse)
 		WRITE_ONCE(tally->restart_gaps, true);
+	ASSERT_EXCLUSIVE_WRITER(tally->interval_ns);
 	WRITE_ONCE(tally->interval_ns, interval_ns);
 	WRITE_ONCE(tally->retuning, retuning);
 }
@@ -202,6 +203,7 @@ bool kvmhb_tally_has_acked(const struct kvmhb_tally *tally)
  */
 void kvmhb_tally_attach(struct kvmhb_tally *tally, struct kvmhb_pulse *pulse)
 {
+	ASSERT_EXCLUSIVE_ACCESS(tally->pulse);
 	tally->pulse = pulse;
 	WRITE_ONCE(tally->lost, false);
 	atomic64_set(&tally->beats, 0);

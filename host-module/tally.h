@@ -145,4 +145,12 @@ static inline void kvmhb_gaps_add(struct kvmhb_gaps *gaps, u64 gap_ns)
 	WRITE_ONCE(gaps->n, n + 1);
 }
 
+/* The next gap begins them anew; readers see each value whole here too. */
+static inline void kvmhb_gaps_restart(struct kvmhb_gaps *gaps)
+{
+	WRITE_ONCE(gaps->n, 0);
+	WRITE_ONCE(gaps->sum_ns, 0);
+	WRITE_ONCE(gaps->max_ns, 0);
+}
+
 #endif /* KVMHB_TALLY_H */

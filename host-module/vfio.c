@@ -85,9 +85,12 @@ static ssize_t vfio_pulse_access(struct kvmhb_device *hb, char __user *buf, size
 				 u64 offset, bool write)
 {
 	u8 *pulse = (u8 *)hb->pulse.header + offset;
+	unsigned long left;
 
-	return (write ? copy_from_user(pulse, buf, count) : copy_to_user(buf, pulse, count)) ?
-	       -EFAULT : count;
+	/* Races with the monitor, as what a guest does in the page. */
+	left = data_race(write ? copy_from_user(pulse, buf, count) :
+				 copy_to_user(buf, pulse, count));
+	return left ? -EFAULT : count;
 }
 
 /* Configuration space */
