@@ -78,7 +78,7 @@ static noinline void tally_count(struct kvmhb_tally *tally, int cpu, enum kvmhb_
 	}
 	if (READ_ONCE(tally->restart_gaps)) {
 		/* This gap began before the rhythm that it ends in. */
-		kvmhb_gaps_restart(&tally->gaps);
+		WRITE_ONCE(tally->gaps.n, 0);
 		WRITE_ONCE(tally->restart_gaps, false);
 	} else if (state != KVMHB_UNRESPONSIVE && state != KVMHB_PAUSED) {
 		kvmhb_gaps_add(&tally->gaps, run_ns);

@@ -112,7 +112,7 @@ static inline u64 kvmhb_tally_last_beat_at_ns(const struct kvmhb_tally *tally)
 
 /**
  * kvmhb_gaps_add - count one more gap between beats
- * @gaps: the statistics, all zero at first
+ * @gaps: the statistics; whatever they are, they begin anew if their number is 0
  * @gap_ns: time between two beats, ns
  *
  * Only a guest that rings two doorbells at once gets here twice at a time; it
@@ -129,6 +129,8 @@ static inline void kvmhb_gaps_add(struct kvmhb_gaps *gaps, u64 gap_ns)
 	if (unlikely(!n)) {
 		mean8_ns = gap_ns << 3;
 		dev4_ns = gap_ns << 1;	/* half of it, as RFC 6298 begins */
+		WRITE_ONCE(gaps->sum_ns, 0);
+		WRITE_ONCE(gaps->max_ns, 0);
 	} else {
 		error_ns = gap_ns - (mean8_ns >> 3);
 		mean8_ns += error_ns;
@@ -143,14 +145,6 @@ static inline void kvmhb_gaps_add(struct kvmhb_gaps *gaps, u64 gap_ns)
 	WRITE_ONCE(gaps->dev4_ns, dev4_ns);
 	WRITE_ONCE(gaps->sum_ns, READ_ONCE(gaps->sum_ns) + gap_ns);
 	WRITE_ONCE(gaps->n, n + 1);
-}
-
-/* The next gap begins them anew; readers see each value whole here too. */
-static inline void kvmhb_gaps_restart(struct kvmhb_gaps *gaps)
-{
-	WRITE_ONCE(gaps->n, 0);
-	WRITE_ONCE(gaps->sum_ns, 0);
-	WRITE_ONCE(gaps->max_ns, 0);
 }
 
 #endif /* KVMHB_TALLY_H */
