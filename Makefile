@@ -23,9 +23,10 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
-# What takes too long for check: guest after guest boots.
+# What takes too long for check: a host and a guest that look for data races, and boots.
 BOOTS ?= 200
 torture:
+	@selftests/check kcsan kcsan-guest
 	@selftests/boots $(BOOTS)
 
 # What a beat costs, and how exactly silence is noticed.
