@@ -53,7 +53,9 @@ static void layers_find_slots(struct kvmhb_layers *layers, const struct kvmhb_pu
 		if (layers->turn >= nr && kvmhb_pulse_is_online(pulse, layers->turn))
 			nr = layers->turn + 1;
 	}
-	layers->slots = kvmhb_grow(layers->slots, &layers->nr_slots, nr, sizeof(*layers->slots));
+	if (nr > layers->nr_slots)
+		layers->slots = kvmhb_grow(layers->slots, &layers->nr_slots, nr,
+					   sizeof(*layers->slots));
 }
 
 /* A CPU that waits for another one schedules nothing meanwhile, and is about to do so again. */

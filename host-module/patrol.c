@@ -189,7 +189,8 @@ void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_at_n
 
 	lockdep_assert_held(turn->lock);
 
-	hrtimer_cancel(&turn->timer);
+	if (!turn->patrol)
+		hrtimer_cancel(&turn->timer);
 	turn_set(turn, due_at_ns, beat_due_ns);
 	WRITE_ONCE(turn->early_ns, kvmhb_patrol_early_ns(interval_ns));
 	if (turn->patrol != patrol)

@@ -235,14 +235,3 @@ void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost)
 	WRITE_ONCE(tally->found, false);
 	WRITE_ONCE(tally->lost, lost);
 }
-
-/**
- * kvmhb_tally_is_found - whether a guest whose device was reset under it beats on
- * @tally: the tally; the caller serialises
- *
- * Return: true if it does, and has said nothing.
- */
-bool kvmhb_tally_is_found(const struct kvmhb_tally *tally)
-{
-	return READ_ONCE(tally->lost) && READ_ONCE(tally->found);
-}

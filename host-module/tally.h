@@ -91,7 +91,6 @@ void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu);
 void kvmhb_tally_attach(struct kvmhb_tally *tally, struct kvmhb_pulse *pulse);
 void kvmhb_tally_arm(struct kvmhb_tally *tally);
 void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost);
-bool kvmhb_tally_is_found(const struct kvmhb_tally *tally);
 void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retuning);
 bool kvmhb_tally_has_acked(const struct kvmhb_tally *tally);
 u64 kvmhb_tally_ask(struct kvmhb_tally *tally);
@@ -108,6 +107,17 @@ struct kvmhb_gaps kvmhb_tally_gaps(const struct kvmhb_tally *tally);
 static inline u64 kvmhb_tally_last_beat_at_ns(const struct kvmhb_tally *tally)
 {
 	return atomic64_read(&tally->last_beat_at_ns);
+}
+
+/**
+ * kvmhb_tally_is_found - whether a guest whose device was reset under it beats on
+ * @tally: the tally; the caller serialises
+ *
+ * Return: true if it does, and has said nothing.
+ */
+static inline bool kvmhb_tally_is_found(const struct kvmhb_tally *tally)
+{
+	return READ_ONCE(tally->lost) && READ_ONCE(tally->found);
 }
 
 /**

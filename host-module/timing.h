@@ -13,6 +13,7 @@
 
 #include <linux/compiler.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/types.h>
 
 /* An explicit timeout may be longer than any interval, but not without end. */
@@ -32,10 +33,6 @@ struct kvmhb_timing {
 };
 
 int kvmhb_timing_make(struct kvmhb_timing *timing, u64 interval_ns, u64 timeout_ns);
-struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
-					 const struct kvmhb_timing *b);
-struct kvmhb_timing kvmhb_timing_resolved(const struct kvmhb_timing *timing, u64 resolution_ns);
-u64 kvmhb_late_ns(const struct kvmhb_timing *timing);
 
 /**
  * kvmhb_minus - a difference that does not go below 0
@@ -49,7 +46,57 @@ static inline u64 kvmhb_minus(u64 a, u64 b)
 	return a > b ? a - b : 0;
 }
 
-/* What every beat asks is inline: a call would be a good part of its cost. */
+/* What every beat or look asks is inline: a call would be a good part of its cost. */
+
+/**
+ * kvmhb_timing_patient - the more patient of two configurations
+ * @a: one
+ * @b: the other
+ *
+ * Between a change of configuration and the guest's word that it has seen it,
+ * the guest may beat by either.
+ *
+ * Return: the longer of both intervals and of both timeouts.
+ */
+static inline struct kvmhb_timing kvmhb_timing_patient(const struct kvmhb_timing *a,
+						       const struct kvmhb_timing *b)
+{
+	return (struct kvmhb_timing) {
+		.interval_ns = max(a->interval_ns, b->interval_ns),
+		.timeout_ns = max(a->timeout_ns, b->timeout_ns),
+	};
+}
+
+/**
+ * kvmhb_timing_resolved - a configuration by which a host can judge
+ * @timing: what the guest has to keep
+ * @resolution_ns: how much silence says nothing on this host, ns
+ *
+ * Return: @timing, but no timeout below @resolution_ns, and no interval below half of that.
+ */
+static inline struct kvmhb_timing kvmhb_timing_resolved(const struct kvmhb_timing *timing,
+							u64 resolution_ns)
+{
+	const struct kvmhb_timing finest = { resolution_ns / 2, resolution_ns };
+
+	return kvmhb_timing_patient(timing, &finest);
+}
+
+/**
+ * kvmhb_late_ns - the silence that makes a guest late
+ * @timing: how often the guest has to beat
+ *
+ * A beat is overdue half an interval after it was due, or half way from there
+ * to the timeout if that comes first: jitter is not yet lateness.
+ *
+ * Return: ns, above the interval or equal to it, below the timeout.
+ */
+static inline u64 kvmhb_late_ns(const struct kvmhb_timing *timing)
+{
+	u64 spare_ns = timing->timeout_ns - timing->interval_ns;
+
+	return timing->interval_ns + min(timing->interval_ns, spare_ns) / 2;
+}
 
 /**
  * kvmhb_missed - how many beats did not come in a gap

@@ -27,8 +27,10 @@ static u64 watch_look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 e
 	u64 denied_ns = 0;
 	unsigned int nr;
 
-	watch->vcpus = kvmhb_grow(watch->vcpus, &watch->nr_vcpus, kvmhb_evidence_nr_vcpus(kvm),
-				  sizeof(*watch->vcpus));
+	nr = kvmhb_evidence_nr_vcpus(kvm);
+	if (nr > watch->nr_vcpus)
+		watch->vcpus = kvmhb_grow(watch->vcpus, &watch->nr_vcpus, nr,
+					  sizeof(*watch->vcpus));
 	for (nr = 0; nr < watch->nr_vcpus; nr++) {
 		struct kvmhb_vcpu_watch *vcpu = &watch->vcpus[nr];
 
@@ -144,7 +146,8 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 		denied_ns = elapsed_ns;
 
 	watch->host = host;
-	watch->deaf = host.asking_ns > max(lateness_max_ns, kvmhb_host_resolution_ns());
+	watch->deaf = host.asking_ns &&
+		      host.asking_ns > max(lateness_max_ns, kvmhb_host_resolution_ns());
 	kvmhb_host_late(late_ns);
 	watch->host_late = late_ns > lateness_max_ns;
 	watch->host_late |= watch_is_robbed(watch, elapsed_ns);
