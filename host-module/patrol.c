@@ -189,7 +189,7 @@ void kvmhb_turn_on_patrol(struct kvmhb_turn *turn, u64 interval_ns, u64 due_at_n
 
 	lockdep_assert_held(turn->lock);
 
-	if (!turn->patrol)
+	if (!turn->patrol)	/* or else it is not set */
 		hrtimer_cancel(&turn->timer);
 	turn_set(turn, due_at_ns, beat_due_ns);
 	WRITE_ONCE(turn->early_ns, kvmhb_patrol_early_ns(interval_ns));
@@ -301,9 +301,10 @@ void kvmhb_turn_uninit(struct kvmhb_turn *turn)
 {
 	struct kvmhb_patrol *patrol;
 
-	for (patrol = patrols; patrol < patrols + ARRAY_SIZE(patrols); patrol++)
+	for (patrol = patrols; patrol < patrols + ARRAY_SIZE(patrols); patrol++) {
 		/* Acquire: pairs with the release in patrol_look_at(). */
 		wait_var_event(&patrol->looking_at, smp_load_acquire(&patrol->looking_at) != turn);
+	}
 	/* A patrol may have left its look to a worker. */
 	cancel_work_sync(&turn->work);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/errno.h>
-#include <linux/kernel.h>
 
 #include "kvm_heartbeat.h"
 #include "timing.h"

@@ -354,6 +354,7 @@ class Gdb:
         self.path = f"/tmp/{guest.name}-gdb"
         self.server(f"unix:{self.path},server=on,wait=off")
         self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(TIMEOUT)
         self.socket.connect(self.path)
         self.send("?")
         # That the VM stops is said first, unasked, and as another signal.
