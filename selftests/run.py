@@ -25,6 +25,13 @@ def expect_in(seen, low, high, what):
         raise AssertionError(f"{what}: {low!r} to {high!r} expected, seen: {seen!r}")
 
 
+def as_outage(history):
+    """A history in which it does not matter that the machine was busy too: how long the host kept the guest from its
+    CPUs is named in `late`, and not of the test's making."""
+    plain = ["late" if state in ("late:starved", "late:host-degraded") else state for state in history]
+    return [state for number, state in enumerate(plain) if number == 0 or plain[number - 1] != state]
+
+
 def vms():
     """The VMs that KVM has."""
     return glob.glob("/sys/kernel/debug/kvm/[0-9]*")
