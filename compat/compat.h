@@ -45,6 +45,14 @@ kvmhb_copy_region_info(struct vfio_device *vdev, void __user *arg,
 }
 #endif
 
+#ifndef KVMHB_HAVE_MIG_DATA_SIZE	/* before 6.2; VMMs ask all the same */
+#define KVMHB_FEATURE_MIG_DATA_SIZE	9	/* VFIO_DEVICE_FEATURE_MIG_DATA_SIZE */
+
+struct kvmhb_mig_data_size {
+	__aligned_u64 stop_copy_length;
+};
+#endif
+
 #ifndef KVMHB_HAVE_HRTIMER_SETUP
 static inline void hrtimer_setup(struct hrtimer *timer,
 				 enum hrtimer_restart (*function)(struct hrtimer *),

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/kernel.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "device.h"
 #include "kvm_heartbeat.h"
 #include "trace.h"
+
+#define DEVICE_FEATURES	KVM_HEARTBEAT_FEATURE_LAYERS
 
 /**
  * kvmhb_device_read_regs - read BAR0
@@ -32,7 +35,7 @@ void kvmhb_device_read_regs(struct kvmhb_device *hb, u8 *regs)
 	kvmhb_monitor_read(&hb->monitor, &readings);
 	first.magic = cpu_to_le32(KVM_HEARTBEAT_MAGIC);
 	first.version = cpu_to_le32(KVM_HEARTBEAT_VERSION);
-	first.features = cpu_to_le32(KVM_HEARTBEAT_FEATURE_LAYERS);
+	first.features = cpu_to_le32(DEVICE_FEATURES);
 	first.nr_slots = cpu_to_le32(hb->pulse.nr_slots);
 	first.interval_ns = cpu_to_le64(readings.timing.interval_ns);
 	first.timeout_ns = cpu_to_le64(readings.timing.timeout_ns);
@@ -106,6 +109,74 @@ void kvmhb_device_reset(struct kvmhb_device *hb)
 {
 	device_reset_space(hb);
 	kvmhb_monitor_reset(&hb->monitor);
+}
+
+/**
+ * kvmhb_device_target - say which streams the device accepts
+ * @hb: the device, open
+ *
+ * Return: what they have to fit.
+ */
+struct kvmhb_stream_target kvmhb_device_target(const struct kvmhb_device *hb)
+{
+	return (struct kvmhb_stream_target) {
+		.features = DEVICE_FEATURES,
+		.nr_slots = hb->pulse.nr_slots,
+		.pulse_size = hb->pulse.size,
+	};
+}
+
+/**
+ * kvmhb_device_save - make a stream of all that moves with the VM
+ * @hb: the device, open; its VM is paused
+ * @length: gets its length, bytes
+ *
+ * Return: the stream, to be freed with kvfree(), or NULL without memory. Context: process;
+ * takes @hb->lock, and then the monitor's.
+ */
+u8 *kvmhb_device_save(struct kvmhb_device *hb, size_t *length)
+{
+	struct kvmhb_saved saved = {
+		.features = DEVICE_FEATURES,
+		.nr_slots = hb->pulse.nr_slots,
+		.pulse = hb->pulse.header,
+		.pulse_size = hb->pulse.size,
+	};
+	u8 *stream;
+
+	saved.slots = kvcalloc(saved.nr_slots, sizeof(*saved.slots), GFP_KERNEL_ACCOUNT);
+	stream = kvzalloc(kvmhb_stream_size(saved.nr_slots, saved.pulse_size), GFP_KERNEL_ACCOUNT);
+	if (!saved.slots || !stream) {
+		kvfree(stream);
+		stream = NULL;
+		goto free_slots;
+	}
+
+	mutex_lock(&hb->lock);
+	memcpy(saved.config, hb->space.value, sizeof(saved.config));
+	mutex_unlock(&hb->lock);
+	kvmhb_monitor_save(&hb->monitor, &saved);
+	*length = kvmhb_stream_make(stream, &saved);
+free_slots:
+	kvfree(saved.slots);
+	return stream;
+}
+
+/**
+ * kvmhb_device_load - go on as another device would have
+ * @hb: the device, open; its VM is paused
+ * @saved: what moved, as kvmhb_stream_parse() accepted it
+ *
+ * Of the configuration space the guest's bits alone are taken over. Context: process; takes
+ * @hb->lock, and then the monitor's.
+ */
+void kvmhb_device_load(struct kvmhb_device *hb, const struct kvmhb_saved *saved)
+{
+	device_reset_space(hb);
+	mutex_lock(&hb->lock);
+	kvmhb_config_space_write(&hb->space, 0, saved->config, sizeof(saved->config));
+	mutex_unlock(&hb->lock);
+	kvmhb_monitor_load(&hb->monitor, saved);
 }
 
 /**

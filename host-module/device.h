@@ -12,6 +12,7 @@
 #include "doorbell.h"
 #include "monitor.h"
 #include "pulse.h"
+#include "stream.h"
 
 #define KVMHB_REGS_SIZE	SZ_4K	/* of BAR0, bytes */
 #define KVMHB_REGS_USED	0x24	/* of these; all beyond reads as zero */
@@ -42,6 +43,9 @@ void kvmhb_device_uninit(struct kvmhb_device *hb);
 int kvmhb_device_open(struct kvmhb_device *hb, struct kvm *kvm);
 void kvmhb_device_close(struct kvmhb_device *hb);
 void kvmhb_device_reset(struct kvmhb_device *hb);
+struct kvmhb_stream_target kvmhb_device_target(const struct kvmhb_device *hb);
+u8 *kvmhb_device_save(struct kvmhb_device *hb, size_t *length);
+void kvmhb_device_load(struct kvmhb_device *hb, const struct kvmhb_saved *saved);
 void kvmhb_device_read_regs(struct kvmhb_device *hb, u8 *regs);
 void kvmhb_device_write_reg(struct kvmhb_device *hb, u64 offset, u32 value);
 int kvmhb_device_ring_by(struct kvmhb_device *hb, int fd, u64 data);

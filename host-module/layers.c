@@ -4,6 +4,7 @@
 
 #include "layers.h"
 #include "pulse.h"
+#include "saved.h"
 
 /* A busy CPU lets a task of ordinary policy wait for longer than a short timeout. */
 #define SCHED_AGE_MIN_NS	(2 * (u64)NSEC_PER_SEC)
@@ -147,6 +148,86 @@ void kvmhb_layers_forgive(struct kvmhb_layers *layers)
 		layers->slots[nr].still = false;
 	}
 	layers_forgive_schedulers(layers);
+}
+
+/**
+ * kvmhb_layers_resume - go on after a pause
+ * @layers: what has been seen of the pulse page
+ *
+ * What was stale is so until it moves; all else has just moved, as far as can be asked of it.
+ */
+void kvmhb_layers_resume(struct kvmhb_layers *layers)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < layers->nr_slots; nr++) {
+		struct kvmhb_slot_watch *slot = &layers->slots[nr];
+
+		if (!slot->still)
+			slot->run_ns = 0;
+		if (!slot->locked)
+			slot->sched_run_ns = 0;
+	}
+}
+
+/**
+ * kvmhb_layers_save - say what moves with a VM
+ * @layers: what has been seen of the pulse page
+ * @slots: gets it, with room for every slot of that
+ *
+ * Return: how many it got.
+ */
+unsigned int kvmhb_layers_save(const struct kvmhb_layers *layers, struct kvmhb_saved_slot *slots)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < layers->nr_slots; nr++) {
+		const struct kvmhb_slot_watch *slot = &layers->slots[nr];
+
+		slots[nr] = (struct kvmhb_saved_slot) {
+			.pulses = slot->pulses,
+			.run_ns = slot->run_ns,
+			.sched_run_ns = slot->sched_run_ns,
+			.flags = (slot->online ? KVMHB_SAVED_SLOT_ONLINE : 0) |
+				 (slot->still ? KVMHB_SAVED_SLOT_STILL : 0) |
+				 (slot->locked ? KVMHB_SAVED_SLOT_LOCKED : 0),
+		};
+	}
+	return layers->nr_slots;
+}
+
+/**
+ * kvmhb_layers_load - go on as another monitor would have
+ * @layers: gets what was seen there of the pulse page
+ * @pulse: the pulse page
+ * @saved: what moved
+ *
+ * Without memory what is stale will be found anew.
+ */
+void kvmhb_layers_load(struct kvmhb_layers *layers, const struct kvmhb_pulse *pulse,
+		       const struct kvmhb_saved *saved)
+{
+	unsigned int nr;
+
+	kvmhb_layers_restart(layers, pulse);
+	layers->slots = kvmhb_grow(layers->slots, &layers->nr_slots, saved->nr_seen,
+				   sizeof(*layers->slots));
+	for (nr = 0; nr < min(layers->nr_slots, saved->nr_seen); nr++) {
+		const struct kvmhb_saved_slot *slot = &saved->slots[nr];
+
+		layers->slots[nr] = (struct kvmhb_slot_watch) {
+			.pulses = slot->pulses,
+			.run_ns = slot->run_ns,
+			.sched_run_ns = slot->sched_run_ns,
+			.online = slot->flags & KVMHB_SAVED_SLOT_ONLINE,
+			.still = slot->flags & KVMHB_SAVED_SLOT_STILL,
+			.locked = slot->flags & KVMHB_SAVED_SLOT_LOCKED,
+		};
+		layers->partial |= layers->slots[nr].still;
+		layers->softlockup |= layers->slots[nr].locked;
+	}
+	layers->userspace = kvmhb_pulse_user_stale(pulse);
+	kvmhb_layers_keep(layers);
 }
 
 /**

@@ -9,6 +9,8 @@
 #include <linux/types.h>
 
 struct kvmhb_pulse;
+struct kvmhb_saved;
+struct kvmhb_saved_slot;
 
 /**
  * struct kvmhb_slot_watch - a CPU's slot of the pulse page
@@ -60,6 +62,10 @@ void kvmhb_layers_restart(struct kvmhb_layers *layers, const struct kvmhb_pulse 
 bool kvmhb_layers_look(struct kvmhb_layers *layers, const struct kvmhb_pulse *pulse,
 		       unsigned int nr_vcpus, u64 timeout_ns, u64 run_ns);
 void kvmhb_layers_forgive(struct kvmhb_layers *layers);
+void kvmhb_layers_resume(struct kvmhb_layers *layers);
+unsigned int kvmhb_layers_save(const struct kvmhb_layers *layers, struct kvmhb_saved_slot *slots);
+void kvmhb_layers_load(struct kvmhb_layers *layers, const struct kvmhb_pulse *pulse,
+		       const struct kvmhb_saved *saved);
 void kvmhb_layers_keep(struct kvmhb_layers *layers);
 bool kvmhb_layers_changed(const struct kvmhb_layers *layers);
 bool kvmhb_layers_is_stale(const struct kvmhb_layers *layers, unsigned int nr);

@@ -30,6 +30,7 @@ static void monitor_await_guest(struct kvmhb_monitor *mon)
 
 	kvmhb_pulse_reset(mon->vm.pulse, &mon->config.timing);
 	monitor_end_incarnation(mon);
+	mon->paused_at_ns = 0;
 	mon->lifecycle = KVM_HEARTBEAT_NONE;
 	atomic64_set(&mon->tally.last_beat_at_ns, 0);
 	kvmhb_monitor_change(mon, KVMHB_WAITING, KVMHB_CAUSE_NONE);
@@ -84,6 +85,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	monitor_end_incarnation(mon);
 	WRITE_ONCE(mon->tally.lost, false);	/* a last look is to find nobody */
 	kvmhb_turn_never(&mon->turn);	/* patrols read the pulse */
+	mon->paused_at_ns = 0;
 	mon->vm = (struct kvmhb_vm) {};
 	mon->tally.pulse = NULL;
 	kvmhb_monitor_change(mon, KVMHB_DETACHED, mon->goodbye ?: KVMHB_CAUSE_VMM_GONE);

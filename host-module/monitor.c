@@ -10,6 +10,19 @@
 #include "verdict.h"
 
 /**
+ * kvmhb_monitor_now_ns - the time, for all that is said of the guest
+ * @mon: the monitor
+ *
+ * Return: ns of CLOCK_MONOTONIC; it stands still while the VM is paused.
+ */
+u64 kvmhb_monitor_now_ns(const struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	return mon->paused_at_ns ?: ktime_get_ns();
+}
+
+/**
  * kvmhb_monitor_missing - what a silence that still lasts adds to the missed beats
  * @mon: the monitor
  *
@@ -22,7 +35,7 @@ u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon)
 	lockdep_assert_held(&mon->lock);
 
 	return kvmhb_outages_missing(&mon->outages, mon->verdict.state, mon->timing.interval_ns,
-				     excused_ns, ktime_get_ns());
+				     excused_ns, kvmhb_monitor_now_ns(mon));
 }
 
 /**
@@ -47,15 +60,20 @@ static void monitor_end_retuning(struct kvmhb_monitor *mon)
 		kvmhb_monitor_judge_by(mon, mon->config.timing, false);
 }
 
-/* The one place where state and cause change; @last_at_ns is the beat judged by. */
-static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64 last_at_ns)
+/*
+ * The one place where state and cause change. @last_at_ns is the beat judged by, @judged what
+ * it was judged by else, or NULL.
+ */
+static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict new, u64 last_at_ns,
+				const struct kvmhb_judgement *judged)
 {
 	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
 	struct kvmhb_transition transition = {
 		.old = mon->verdict.state,
 		.new = new,
 		.stale = stale,
-		.judged = &mon->watch.judged,
+		.judged = judged,
+		.by_vmm = mon->paused_at_ns,
 	};
 	u64 now_ns = ktime_get_ns();
 
@@ -83,7 +101,7 @@ void kvmhb_monitor_change(struct kvmhb_monitor *mon, enum kvmhb_state state,
 {
 	if (state != mon->verdict.state || cause != mon->verdict.cause)
 		monitor_set_verdict(mon, (struct kvmhb_verdict) { state, cause },
-				    kvmhb_tally_last_beat_at_ns(&mon->tally));
+				    kvmhb_tally_last_beat_at_ns(&mon->tally), NULL);
 }
 
 /*
@@ -138,7 +156,7 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_
 		/* What an outage was judged by is still to be read when it is over. */
 		if (ruling.verdict.state != KVMHB_ALIVE)
 			kvmhb_watch_keep(&mon->watch, &ruling.verdict, c);
-		monitor_set_verdict(mon, ruling.verdict, last_at_ns);
+		monitor_set_verdict(mon, ruling.verdict, last_at_ns, &mon->watch.judged);
 		if (!kvmhb_state_is_armed(mon->verdict.state))
 			return KVMHB_NO_DEADLINE;
 		c->so_far = mon->verdict;
@@ -172,7 +190,8 @@ static u64 monitor_look_at_armed(struct kvmhb_monitor *mon)
 }
 
 /**
- * kvmhb_monitor_look - look at the guest, if it is armed, and bring the state up to date
+ * kvmhb_monitor_look - look at the guest, if it is armed and its VM runs, and bring the state
+ *	up to date
  * @mon: the monitor
  */
 void kvmhb_monitor_look(struct kvmhb_monitor *mon)
@@ -183,7 +202,7 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 
 	monitor_end_retuning(mon);
 	mon->judging = kvmhb_timing_resolved(&mon->timing, kvmhb_host_resolution_ns());
-	if (kvmhb_state_is_armed(mon->verdict.state))
+	if (kvmhb_state_is_armed(mon->verdict.state) && !mon->paused_at_ns)
 		look_in_ns = monitor_look_at_armed(mon);
 	WRITE_ONCE(mon->tally.attention, !kvmhb_state_beats(mon->verdict.state));
 	monitor_look_again(mon, look_in_ns);

@@ -11,6 +11,7 @@
 #include "outage.h"
 #include "patrol.h"
 #include "report.h"
+#include "saved.h"
 #include "tally.h"
 #include "timing.h"
 #include "watch.h"
@@ -55,6 +56,9 @@ struct kvmhb_vm {
  * @judging: @timing, as far as this host can tell, as of the last look
  * @retuning: the guest has not yet beaten by @config
  * @verdict: state and cause
+ * @before_pause: what they were when the VMM paused the VM; means nothing while it runs
+ * @paused_at_ns: when that was, ns of CLOCK_MONOTONIC; 0 while the VM runs. Until then
+ *	nothing is judged
  * @lifecycle: the last word that the guest said and the monitor accepted
  * @goodbye: the cause to be given if the VM ends now, or none
  * @outages: silences and outages
@@ -77,6 +81,8 @@ struct kvmhb_monitor {
 	struct kvmhb_timing judging;
 	bool retuning;
 	struct kvmhb_verdict verdict;
+	struct kvmhb_verdict before_pause;
+	u64 paused_at_ns;
 	u32 lifecycle;
 	enum kvmhb_cause goodbye;
 	struct kvmhb_outages outages;
@@ -125,6 +131,11 @@ void kvmhb_monitor_uninit(struct kvmhb_monitor *mon);
 void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm);
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon);
+void kvmhb_monitor_pause(struct kvmhb_monitor *mon);
+void kvmhb_monitor_resume(struct kvmhb_monitor *mon);
+void kvmhb_monitor_moves(struct kvmhb_monitor *mon);
+void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved);
+void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *saved);
 void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word);
 int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
 			    const u64 *timeout_ns);
@@ -141,6 +152,7 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon);
 void kvmhb_monitor_change(struct kvmhb_monitor *mon, enum kvmhb_state state,
 			  enum kvmhb_cause cause);
 void kvmhb_monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timing, bool retuning);
+u64 kvmhb_monitor_now_ns(const struct kvmhb_monitor *mon);
 u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon);
 bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 asked_at_ns);
 void kvmhb_monitor_say_if_too_fine(struct kvmhb_monitor *mon);

@@ -95,6 +95,16 @@ void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *t
 	smp_store_release(&header->config_seq, cpu_to_le32(pulse->config_seq));
 }
 
+/* Writes what never changes. */
+static void pulse_identify(struct kvmhb_pulse *pulse)
+{
+	struct kvm_heartbeat_pulse_header *header = pulse->header;
+
+	WRITE_ONCE(header->magic, cpu_to_le32(KVM_HEARTBEAT_MAGIC));
+	WRITE_ONCE(header->version, cpu_to_le32(KVM_HEARTBEAT_VERSION));
+	WRITE_ONCE(header->nr_slots, cpu_to_le32(pulse->nr_slots));
+}
+
 /**
  * kvmhb_pulse_reset - give the pulse page the contents of a fresh device
  * @pulse: the pulse page
@@ -109,9 +119,30 @@ void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *tim
 
 	/* While beats and looks read: half a value is no worse than what a guest may write. */
 	data_race(memset(header, 0, pulse->size));
-	WRITE_ONCE(header->magic, cpu_to_le32(KVM_HEARTBEAT_MAGIC));
-	WRITE_ONCE(header->version, cpu_to_le32(KVM_HEARTBEAT_VERSION));
-	WRITE_ONCE(header->nr_slots, cpu_to_le32(pulse->nr_slots));
+	pulse_identify(pulse);
+	kvmhb_pulse_publish(pulse, timing);
+}
+
+/**
+ * kvmhb_pulse_load - give the pulse page the contents of another one
+ * @pulse: the pulse page; no guest runs that has it
+ * @bytes: as many as its size, from a guest
+ * @config_seq: the generation that was published there, even
+ * @timing: and the configuration
+ *
+ * What the host writes is written anew. No generation that this page ever had comes back: the
+ * guest then takes the same configuration for a new one.
+ */
+void kvmhb_pulse_load(struct kvmhb_pulse *pulse, const void *bytes, u32 config_seq,
+		      const struct kvmhb_timing *timing)
+{
+	/* Wraps around. */
+	bool used = (s32)(pulse->config_seq - config_seq) > 0;
+
+	data_race(memcpy(pulse->header, bytes, pulse->size));
+	pulse_identify(pulse);
+	if (!used)
+		WRITE_ONCE(pulse->config_seq, config_seq - 2);
 	kvmhb_pulse_publish(pulse, timing);
 }
 

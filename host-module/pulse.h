@@ -46,6 +46,8 @@ int kvmhb_pulse_init(struct kvmhb_pulse *pulse, unsigned int nr_vcpus);
 void kvmhb_pulse_uninit(struct kvmhb_pulse *pulse);
 struct page *kvmhb_pulse_page(const struct kvmhb_pulse *pulse, unsigned long nr);
 void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing);
+void kvmhb_pulse_load(struct kvmhb_pulse *pulse, const void *bytes, u32 config_seq,
+		      const struct kvmhb_timing *timing);
 void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing);
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse);
 struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr);

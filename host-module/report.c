@@ -143,8 +143,8 @@ static void report_announce(struct device *dev, const struct kvmhb_transition *t
 static void report_trace(const struct device *dev, const struct kvmhb_transition *t)
 {
 	const struct kvmhb_judgement *judged = t->judged;
-	bool is_judged = t->new.state == KVMHB_DEGRADED || t->new.state == KVMHB_LATE ||
-			 t->new.state == KVMHB_UNRESPONSIVE || t->new.state == KVMHB_PAUSED;
+	bool is_judged = judged && (t->new.state == KVMHB_DEGRADED || t->new.state == KVMHB_LATE ||
+			 t->new.state == KVMHB_UNRESPONSIVE || t->new.state == KVMHB_PAUSED);
 	unsigned int nr;
 
 	if (is_judged && trace_evidence_enabled())
@@ -287,6 +287,7 @@ void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition
 	struct device *dev = reporter->dev;
 	bool outage = kvmhb_state_is_outage(transition->new.state) ||
 		      transition->old == KVMHB_UNRESPONSIVE;
+	bool said;
 
 	report_trace(dev, transition);
 	report_to_listeners(reporter);
@@ -294,7 +295,12 @@ void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition
 	/* Says itself, under the monitor's name, how many it kept back. */
 	if (!___ratelimit(outage ? &reporter->outage_limit : &reporter->limit, dev_name(dev)))
 		return;
-	if (report_may_log(reporter, outage))
+	/*
+	 * What the VMM says may be the middle of a migration, of which each side is to log one
+	 * line: how long a pause was is logged when it is over.
+	 */
+	said = transition->by_vmm && transition->new.state == KVMHB_PAUSED;
+	if (!said && report_may_log(reporter, outage))
 		report_log(dev, transition);
 	report_announce(dev, transition);
 }

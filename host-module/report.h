@@ -40,7 +40,8 @@ struct kvmhb_reporter {
  * @last_beat_ns: time since the last beat, ns, 0 if there was none
  * @gone_ns: length of the silence that ended, ns; used if it is alive again
  * @stale: bitmap of %KVMHB_PULSE_MAX_SLOTS bits: the CPUs that are stale, if it is degraded
- * @judged: what it was judged by, if it was
+ * @judged: what it was judged by, or NULL
+ * @by_vmm: the VMM has paused the VM, and says so itself
  */
 struct kvmhb_transition {
 	enum kvmhb_state old;
@@ -49,6 +50,7 @@ struct kvmhb_transition {
 	u64 gone_ns;
 	const unsigned long *stale;
 	const struct kvmhb_judgement *judged;
+	bool by_vmm;
 };
 
 int kvmhb_reports_init(void);

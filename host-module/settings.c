@@ -89,7 +89,7 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 	mutex_lock(&mon->lock);
 	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
 	excused_ns = kvmhb_tally_excused_ns(&mon->tally, last_at_ns);
-	now_ns = ktime_get_ns();
+	now_ns = kvmhb_monitor_now_ns(mon);
 	*readings = (struct kvmhb_readings) {
 		.verdict = mon->verdict,
 		.timing = mon->config.timing,

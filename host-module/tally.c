@@ -2,6 +2,7 @@
 #include <linux/ktime.h>
 
 #include "pulse.h"
+#include "saved.h"
 #include "suspicion.h"
 #include "tally.h"
 #include "timing.h"
@@ -80,6 +81,9 @@ static noinline void tally_count(struct kvmhb_tally *tally, int cpu, enum kvmhb_
 		/* This gap began before the rhythm that it ends in. */
 		WRITE_ONCE(tally->gaps.n, 0);
 		WRITE_ONCE(tally->restart_gaps, false);
+		WRITE_ONCE(tally->skip_gap, false);
+	} else if (READ_ONCE(tally->skip_gap)) {
+		WRITE_ONCE(tally->skip_gap, false);
 	} else if (state != KVMHB_UNRESPONSIVE && state != KVMHB_PAUSED) {
 		kvmhb_gaps_add(&tally->gaps, run_ns);
 	}
@@ -142,7 +146,7 @@ void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu)
 	gap_ns = kvmhb_minus(now_ns, last_at_ns);
 	run_ns = kvmhb_minus(gap_ns, kvmhb_tally_excused_ns(tally, last_at_ns));
 	if (unlikely(wake || trace_beat_enabled() || READ_ONCE(tally->restart_gaps) ||
-		     READ_ONCE(tally->retuning) ||
+		     READ_ONCE(tally->skip_gap) || READ_ONCE(tally->retuning) ||
 		     kvmhb_missed(run_ns, READ_ONCE(tally->interval_ns)))) {
 		tally_count(tally, cpu, state, gap_ns, run_ns, wake);
 		return;
@@ -220,6 +224,55 @@ void kvmhb_tally_arm(struct kvmhb_tally *tally)
 	atomic64_set(&tally->last_beat_at_ns, ktime_get_ns());
 	WRITE_ONCE(tally->acked_seq, kvmhb_pulse_ack(tally->pulse));
 	WRITE_ONCE(tally->restart_gaps, true);
+}
+
+/**
+ * kvmhb_tally_resume - the VM goes on after a pause, with a silence of 0
+ * @tally: the tally; the caller serialises
+ * @now_ns: the time, ns of CLOCK_MONOTONIC
+ */
+void kvmhb_tally_resume(struct kvmhb_tally *tally, u64 now_ns)
+{
+	WRITE_ONCE(tally->skip_gap, true);
+	atomic64_set(&tally->last_beat_at_ns, now_ns);
+}
+
+/**
+ * kvmhb_tally_move_last_beat - have the last beat be of another time
+ * @tally: the tally; the caller serialises
+ * @from_ns: when it came, ns of CLOCK_MONOTONIC; if another has come since, that one stays
+ * @to_ns: when it is to have come
+ */
+void kvmhb_tally_move_last_beat(struct kvmhb_tally *tally, u64 from_ns, u64 to_ns)
+{
+	WRITE_ONCE(tally->skip_gap, true);
+	atomic64_cmpxchg(&tally->last_beat_at_ns, from_ns, to_ns);
+}
+
+/**
+ * kvmhb_tally_load - go on as another tally would have
+ * @tally: the tally; the caller serialises, and no beat comes
+ * @saved: what moved
+ * @last_beat_at_ns: when the guest last beat, ns of CLOCK_MONOTONIC, or 0 before it has armed
+ */
+void kvmhb_tally_load(struct kvmhb_tally *tally, const struct kvmhb_saved *saved,
+		      u64 last_beat_at_ns)
+{
+	struct kvmhb_gaps *gaps = &tally->gaps;
+
+	WRITE_ONCE(gaps->n, saved->gaps_n);
+	WRITE_ONCE(gaps->sum_ns, saved->gaps_sum_ns);
+	WRITE_ONCE(gaps->min_ns, saved->gaps_min_ns);
+	WRITE_ONCE(gaps->max_ns, saved->gaps_max_ns);
+	WRITE_ONCE(gaps->mean8_ns, saved->gaps_mean8_ns);
+	WRITE_ONCE(gaps->dev4_ns, saved->gaps_dev4_ns);
+	WRITE_ONCE(tally->restart_gaps, saved->restart_gaps);
+	WRITE_ONCE(tally->skip_gap, true);
+	WRITE_ONCE(tally->acked_seq, saved->acked_seq);
+	atomic64_set(&tally->beats, saved->beats);
+	atomic64_set(&tally->missed, saved->missed);
+	atomic64_set(&tally->last_beat_at_ns, last_beat_at_ns);
+	kvmhb_tally_lose(tally, saved->lost);
 }
 
 /**

@@ -16,6 +16,7 @@
 
 struct device;
 struct kvmhb_pulse;
+struct kvmhb_saved;
 
 /**
  * struct kvmhb_gaps - statistics of the time between beats
@@ -60,6 +61,7 @@ struct kvmhb_gaps {
  * @missed: beats that should have come and did not, up to @last_beat_at_ns
  * @gaps: statistics of the time between beats; outages are not among it
  * @restart_gaps: a new rhythm begins, with the next beat @gaps do too
+ * @skip_gap: the gap that the next beat ends is not among @gaps, the VM was paused in it
  * @found: while @lost: it beats as if it were armed
  * @acked_seq: while @retuning: what the last beat acknowledged
  * @lost_beat_at_ns: while @lost: the first doorbell since, ns of CLOCK_MONOTONIC, or 0
@@ -82,6 +84,7 @@ struct kvmhb_tally {
 	atomic64_t missed;
 	struct kvmhb_gaps gaps;
 	bool restart_gaps;
+	bool skip_gap;
 	bool found;
 	u32 acked_seq;
 	u64 lost_beat_at_ns;
@@ -90,6 +93,10 @@ struct kvmhb_tally {
 void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu);
 void kvmhb_tally_attach(struct kvmhb_tally *tally, struct kvmhb_pulse *pulse);
 void kvmhb_tally_arm(struct kvmhb_tally *tally);
+void kvmhb_tally_resume(struct kvmhb_tally *tally, u64 now_ns);
+void kvmhb_tally_move_last_beat(struct kvmhb_tally *tally, u64 from_ns, u64 to_ns);
+void kvmhb_tally_load(struct kvmhb_tally *tally, const struct kvmhb_saved *saved,
+		      u64 last_beat_at_ns);
 void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost);
 void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retuning);
 bool kvmhb_tally_has_acked(const struct kvmhb_tally *tally);

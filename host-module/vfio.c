@@ -5,6 +5,7 @@
  */
 #include <linux/device.h>
 #include <linux/pci_regs.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "compat.h"
@@ -252,7 +253,7 @@ static long vfio_op_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned l
 	case VFIO_DEVICE_IOEVENTFD:
 		return vfio_set_ioeventfd(face, uarg);
 	case VFIO_DEVICE_RESET:
-		kvmhb_device_reset(&face->hb);
+		kvmhb_vfio_reset(face);
 		return 0;
 	default:
 		return -ENOTTY;
@@ -275,19 +276,47 @@ static void vfio_op_request(struct vfio_device *vdev, unsigned int count)
 			   "in use by a VMM that cannot be asked to unplug it: stop the VM");
 }
 
+static void vfio_free_open(struct kvmhb_vfio_open *open)
+{
+	mutex_destroy(&open->lock);
+	kfree(open);
+}
+
 static int vfio_op_open(struct vfio_device *vdev)
 {
-	return kvmhb_device_open(&vfio_to_face(vdev)->hb, vdev->kvm);
+	struct kvmhb_vfio *face = vfio_to_face(vdev);
+	struct kvmhb_vfio_open *open;
+	int ret;
+
+	open = kzalloc(sizeof(*open), GFP_KERNEL_ACCOUNT);
+	if (!open)
+		return -ENOMEM;
+	mutex_init(&open->lock);
+	open->state = VFIO_DEVICE_STATE_RUNNING;
+	ret = kvmhb_device_open(&face->hb, vdev->kvm);
+	if (ret) {
+		vfio_free_open(open);
+		return ret;
+	}
+
+	mutex_lock(&face->hb.lock);
+	face->open = open;
+	mutex_unlock(&face->hb.lock);
+	return 0;
 }
 
 static void vfio_op_close(struct vfio_device *vdev)
 {
 	struct kvmhb_vfio *face = vfio_to_face(vdev);
+	struct kvmhb_vfio_open *open = face->open;
 
+	kvmhb_vfio_end_migration(face);
 	mutex_lock(&face->hb.lock);
 	kvmhb_vfio_drop_irqs(face);
+	face->open = NULL;
 	mutex_unlock(&face->hb.lock);
 	kvmhb_device_close(&face->hb);
+	vfio_free_open(open);
 }
 
 static void vfio_op_release(struct vfio_device *vdev)
@@ -314,6 +343,9 @@ static const struct vfio_device_ops vfio_ops = {
 #endif
 	.mmap		= vfio_op_mmap,
 	.request	= vfio_op_request,
+#ifndef KVMHB_HAVE_MIG_DATA_SIZE
+	.device_feature = kvmhb_vfio_feature,
+#endif
 };
 
 /**
@@ -332,6 +364,7 @@ struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_conf
 	if (IS_ERR(face))
 		return face;
 	kvmhb_device_init(&face->hb, dev, config, vfio_config_changed);
+	kvmhb_vfio_can_migrate(face);
 
 	ret = vfio_register_emulated_iommu_dev(&face->vdev);
 	if (ret) {

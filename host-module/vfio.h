@@ -8,17 +8,35 @@
 
 #include "device.h"
 
+struct kvmhb_transfer;
+
+/**
+ * struct kvmhb_vfio_open - what is kept while a VMM has the device open
+ * @triggers: the eventfd that the VMM set for each VFIO interrupt index, or NULL; under
+ *	the device's lock
+ * @lock: protects all below; taken before the device's lock and the monitor's
+ * @state: in which state of a migration the VMM has set the device
+ * @transfer: the stream that is on its way, or NULL
+ * @moved: the VMM has taken a stream, and its VM has not run since
+ */
+struct kvmhb_vfio_open {
+	struct eventfd_ctx *triggers[VFIO_PCI_NUM_IRQS];
+	struct mutex lock;	/* of all below */
+	enum vfio_device_mig_state state;
+	struct kvmhb_transfer *transfer;
+	bool moved;
+};
+
 /**
  * struct kvmhb_vfio - the device as a VFIO device
  * @vdev: VFIO's part
  * @hb: the device
- * @triggers: the eventfd that the VMM set for each VFIO interrupt index, or NULL; under
- *	@hb's lock
+ * @open: exists while a VMM has it open; NULL otherwise. Written under @hb's lock
  */
 struct kvmhb_vfio {
 	struct vfio_device vdev;
 	struct kvmhb_device hb;
-	struct eventfd_ctx *triggers[VFIO_PCI_NUM_IRQS];
+	struct kvmhb_vfio_open *open;
 };
 
 /**
@@ -34,6 +52,11 @@ static inline struct kvmhb_vfio *kvmhb_vfio_of(struct kvmhb_monitor *mon)
 
 struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_config *config);
 void kvmhb_vfio_remove(struct kvmhb_vfio *face);
+
+void kvmhb_vfio_can_migrate(struct kvmhb_vfio *face);
+int kvmhb_vfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, size_t argsz);
+void kvmhb_vfio_reset(struct kvmhb_vfio *face);
+void kvmhb_vfio_end_migration(struct kvmhb_vfio *face);
 
 bool kvmhb_vfio_raise(struct kvmhb_vfio *face, u32 index);
 void kvmhb_vfio_drop_irqs(struct kvmhb_vfio *face);

@@ -23,9 +23,9 @@ static void vfio_irq_set_trigger(struct kvmhb_vfio *face, u32 index, struct even
 {
 	lockdep_assert_held(&face->hb.lock);
 
-	if (face->triggers[index])
-		eventfd_ctx_put(face->triggers[index]);
-	face->triggers[index] = ctx;
+	if (face->open->triggers[index])
+		eventfd_ctx_put(face->open->triggers[index]);
+	face->open->triggers[index] = ctx;
 }
 
 /**
@@ -39,9 +39,9 @@ bool kvmhb_vfio_raise(struct kvmhb_vfio *face, u32 index)
 {
 	lockdep_assert_held(&face->hb.lock);
 
-	if (!face->triggers[index])
+	if (!face->open || !face->open->triggers[index])
 		return false;
-	kvmhb_eventfd_signal(face->triggers[index]);
+	kvmhb_eventfd_signal(face->open->triggers[index]);
 	return true;
 }
 

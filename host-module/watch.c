@@ -5,6 +5,7 @@
 #include <linux/ktime.h>
 #include <linux/slab.h>
 
+#include "saved.h"
 #include "verdict.h"
 #include "watch.h"
 
@@ -234,6 +235,23 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 	c->host_asked = watch_host_is_asked(watch, c);
 }
 
+/* Sees how host and vCPUs are now: what they did before says nothing of what follows. */
+static void watch_begin(struct kvmhb_watch *watch, struct kvm *kvm)
+{
+	u64 waited_ns = 0;
+
+	watch->seen_at_ns = ktime_get_ns();
+	watch->out = false;
+	watch->host_late = false;
+	kvmhb_host_look(&watch->host);
+	watch->steal_ns = kvmhb_evidence_steal_ns();
+	watch->steal_span_ns = 0;
+	watch->robbed = false;
+	watch->deaf = false;
+	watch_look_at_vcpus(watch, kvm, 0, &waited_ns);
+	kvmhb_watch_begin_window(watch);
+}
+
 /**
  * kvmhb_watch_restart - begin to watch a new incarnation of the guest
  * @watch: what to begin anew
@@ -243,21 +261,58 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 			 const struct kvmhb_pulse *pulse)
 {
-	u64 waited_ns = 0;
-
-	watch->seen_at_ns = ktime_get_ns();
+	watch_begin(watch, kvm);
 	watch->last_beat_at_ns = 0;
-	watch->out = false;
-	watch->host_late = false;
-	kvmhb_host_look(&watch->host);
-	watch->steal_ns = kvmhb_evidence_steal_ns();
-	watch->steal_span_ns = 0;
-	watch->robbed = false;
-	watch->deaf = false;
-	watch_look_at_vcpus(watch, kvm, 0, &waited_ns);
 	kvmhb_layers_restart(&watch->layers, pulse);
 	watch_forgive(watch);
-	kvmhb_watch_begin_window(watch);
+}
+
+/**
+ * kvmhb_watch_resume - watch a guest again after a pause
+ * @watch: what was seen of it before
+ * @kvm: the VM, or NULL
+ * @silent: the silence that it was in goes on
+ * @last_beat_at_ns: when it last beat, ns of CLOCK_MONOTONIC, as if the pause had not been
+ */
+void kvmhb_watch_resume(struct kvmhb_watch *watch, struct kvm *kvm, bool silent,
+			u64 last_beat_at_ns)
+{
+	watch_begin(watch, kvm);
+	watch->last_beat_at_ns = last_beat_at_ns;
+	kvmhb_layers_resume(&watch->layers);
+	if (silent)
+		return;
+	watch->run_ns = 0;
+	watch->denied_ns = 0;
+	watch->waited_ns = 0;
+}
+
+/**
+ * kvmhb_watch_load - go on as another monitor would have
+ * @watch: gets what was seen there
+ * @pulse: the pulse page
+ * @saved: what moved
+ * @last_beat_at_ns: when the guest last beat, ns of CLOCK_MONOTONIC
+ *
+ * What the vCPUs did there says nothing here.
+ */
+void kvmhb_watch_load(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse,
+		      const struct kvmhb_saved *saved, u64 last_beat_at_ns)
+{
+	struct kvmhb_judgement *judged = &watch->judged;
+
+	kvmhb_layers_load(&watch->layers, pulse, saved);
+	watch->last_beat_at_ns = last_beat_at_ns;
+	watch->run_ns = saved->run_ns;
+	watch->denied_ns = saved->silence_ns - saved->run_ns;
+	watch->waited_ns = 0;
+
+	kvfree(judged->vcpus);
+	*judged = (struct kvmhb_judgement) {
+		.verdict = { saved->judged_state, saved->judged_cause },
+		.silence_ns = saved->judged_silence_ns,
+		.run_ns = saved->judged_run_ns,
+	};
 }
 
 /**

@@ -15,6 +15,7 @@
 
 struct kvm;
 struct kvmhb_case;
+struct kvmhb_saved;
 
 /**
  * struct kvmhb_look - what the monitor knows when it looks
@@ -123,6 +124,10 @@ void kvmhb_watch_restart(struct kvmhb_watch *watch, struct kvm *kvm,
 			 const struct kvmhb_pulse *pulse);
 void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 		      struct kvmhb_case *c);
+void kvmhb_watch_resume(struct kvmhb_watch *watch, struct kvm *kvm, bool silent,
+			u64 last_beat_at_ns);
+void kvmhb_watch_load(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse,
+		      const struct kvmhb_saved *saved, u64 last_beat_at_ns);
 void kvmhb_watch_begin_window(struct kvmhb_watch *watch);
 void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus);
 void kvmhb_watch_keep(struct kvmhb_watch *watch, const struct kvmhb_verdict *verdict,

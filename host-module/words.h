@@ -2,8 +2,8 @@
 /*
  * The states of a monitor, their causes, the words that users see for them, and what the
  * guest's own words mean. One line makes a state or a cause: enum, word and the room for the
- * longest follow from these two tables. The words are ABI (Documentation/sysfs.rst): add,
- * never rename.
+ * longest follow from these two tables. The words are ABI (Documentation/sysfs.rst), and so
+ * are their numbers (Documentation/migration.rst): add at the end, never rename.
  */
 #ifndef KVMHB_WORDS_H
 #define KVMHB_WORDS_H
@@ -45,7 +45,8 @@
 	cause(PANIC, "panic")			/* ... that it panicked */ \
 	cause(TRIPLE_FAULT, "triple-fault")	/* a CPU of it has shut down */ \
 	cause(VMM_GONE, "vmm-gone")		/* the VMM closed the device, unannounced */ \
-	cause(UNKNOWN, "unknown")		/* no evidence names a cause */
+	cause(UNKNOWN, "unknown")		/* no evidence names a cause */ \
+	cause(MIGRATED, "migrated")		/* the VM goes on elsewhere */
 
 #define KVMHB_STATE(name, word) KVMHB_##name,
 enum kvmhb_state { KVMHB_STATES(KVMHB_STATE) KVMHB_NR_STATES };
