@@ -174,6 +174,8 @@ static int vfio_op_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 	if (!kvmhb_pulse_has_pages(&hb->pulse, first, vma_pages(vma)))
 		return -EINVAL;
 
+	/* No VMM gets far without a mapping, and here is the file. */
+	kvmhb_dma_logging_serve(vma->vm_file);
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	for (nr = 0; nr < vma_pages(vma) && !ret; nr++)
 		ret = vm_insert_page(vma, vma->vm_start + nr * PAGE_SIZE,

@@ -58,6 +58,12 @@ int kvmhb_vfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, si
 void kvmhb_vfio_reset(struct kvmhb_vfio *face);
 void kvmhb_vfio_end_migration(struct kvmhb_vfio *face);
 
+#ifdef KVMHB_NO_DMA_LOGGING
+void kvmhb_dma_logging_serve(struct file *file);
+#else
+static inline void kvmhb_dma_logging_serve(struct file *file) { }
+#endif
+
 bool kvmhb_vfio_raise(struct kvmhb_vfio *face, u32 index);
 void kvmhb_vfio_drop_irqs(struct kvmhb_vfio *face);
 long kvmhb_vfio_get_irq_info(void __user *arg);
