@@ -31,6 +31,7 @@ static void monitor_await_guest(struct kvmhb_monitor *mon)
 	kvmhb_pulse_reset(mon->vm.pulse, &mon->config.timing);
 	monitor_end_incarnation(mon);
 	mon->paused_at_ns = 0;
+	mon->arrived = false;
 	mon->lifecycle = KVM_HEARTBEAT_NONE;
 	atomic64_set(&mon->tally.last_beat_at_ns, 0);
 	kvmhb_monitor_change(mon, KVMHB_WAITING, KVMHB_CAUSE_NONE);

@@ -74,6 +74,7 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 		.stale = stale,
 		.judged = judged,
 		.by_vmm = mon->paused_at_ns,
+		.arrived = mon->arrived,
 	};
 	u64 now_ns = ktime_get_ns();
 

@@ -59,6 +59,7 @@ struct kvmhb_vm {
  * @before_pause: what they were when the VMM paused the VM; means nothing while it runs
  * @paused_at_ns: when that was, ns of CLOCK_MONOTONIC; 0 while the VM runs. Until then
  *	nothing is judged
+ * @arrived: the VM came from elsewhere, and has not run here yet
  * @lifecycle: the last word that the guest said and the monitor accepted
  * @goodbye: the cause to be given if the VM ends now, or none
  * @outages: silences and outages
@@ -83,6 +84,7 @@ struct kvmhb_monitor {
 	struct kvmhb_verdict verdict;
 	struct kvmhb_verdict before_pause;
 	u64 paused_at_ns;
+	bool arrived;
 	u32 lifecycle;
 	enum kvmhb_cause goodbye;
 	struct kvmhb_outages outages;

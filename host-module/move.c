@@ -6,6 +6,7 @@
 #include <linux/kernel.h>
 
 #include "monitor.h"
+#include "trace.h"
 
 /**
  * kvmhb_monitor_pause - the VM does not run any more
@@ -83,6 +84,7 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 		WRITE_ONCE(mon->tally.attention, false);
 		kvmhb_turn_now(&mon->turn);
 	}
+	mon->arrived = false;
 unlock:
 	mutex_unlock(&mon->lock);
 }
@@ -176,6 +178,9 @@ static void move_load_config(struct kvmhb_monitor *mon, const struct kvmhb_saved
 
 	if (WARN_ON(kvmhb_timing_make(&config.timing, saved->interval_ns, saved->timeout_set_ns)))
 		return;
+	if (config.timing.interval_ns != mon->config.timing.interval_ns ||
+	    config.timing.timeout_ns != mon->config.timing.timeout_ns)
+		trace_config(mon->dev, &config.timing, !config.timeout_set_ns);
 	mon->config = config;
 	kvmhb_pulse_load(mon->vm.pulse, saved->pulse, saved->config_seq, &config.timing);
 	kvmhb_monitor_judge_by(mon, judged, saved->retuning);
@@ -189,20 +194,24 @@ static void move_load_config(struct kvmhb_monitor *mon, const struct kvmhb_saved
 void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *saved)
 {
 	struct kvmhb_verdict verdict = { saved->state, saved->cause };
-	u64 now_ns, last_at_ns;
+	u64 now_ns, last_at_ns, silence_ns, before_ns;
 
 	mutex_lock(&mon->lock);
 	now_ns = ktime_get_ns();
-	last_at_ns = now_ns - saved->silence_ns;
+	/* A silence may be longer than this host has been up. */
+	silence_ns = min(saved->silence_ns, now_ns - 1);
+	before_ns = saved->silence_ns - silence_ns;
+	last_at_ns = now_ns - silence_ns;
 	move_load_config(mon, saved);
 	kvmhb_tally_load(&mon->tally, saved,
 			 kvmhb_state_is_armed(verdict.state) ? last_at_ns : 0);
-	kvmhb_tally_excuse(&mon->tally, last_at_ns, saved->silence_ns - saved->run_ns);
+	kvmhb_tally_excuse(&mon->tally, last_at_ns, kvmhb_minus(silence_ns, saved->run_ns));
 	mon->lifecycle = saved->lifecycle;
 	mon->goodbye = saved->goodbye;
 	kvmhb_watch_load(&mon->watch, mon->vm.pulse, saved, last_at_ns);
 
 	mon->paused_at_ns = now_ns;
+	mon->arrived = true;
 	mon->before_pause = verdict;
 	if (kvmhb_state_is_armed(verdict.state) && verdict.state != KVMHB_UNRESPONSIVE)
 		verdict = (struct kvmhb_verdict) { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED };
@@ -210,8 +219,8 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 	mon->outages = (struct kvmhb_outages) {
 		.silent_since_ns = last_at_ns,
 		.count = saved->outages,
-		.downtime_ns = saved->downtime_ns,
-		.down_until_ns = saved->counted_ns ? last_at_ns + saved->counted_ns : 0,
+		.downtime_ns = saved->downtime_ns + kvmhb_minus(before_ns, saved->counted_ns),
+		.down_until_ns = last_at_ns + kvmhb_minus(saved->counted_ns, before_ns),
 	};
 	kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);

@@ -61,6 +61,11 @@ static void report_log(struct device *dev, const struct kvmhb_transition *t)
 		if (t->old != KVMHB_LATE && t->old != KVMHB_UNRESPONSIVE && t->old != KVMHB_PAUSED)
 			break;
 		level = KERN_NOTICE;
+		/* How long it was on its way is known to no clock. */
+		if (t->arrived) {
+			what = ", taken over";
+			break;
+		}
 		what = ", gone ";
 		value = report_seconds(seconds, t->gone_ns);
 		unit = " s";

@@ -42,6 +42,7 @@ struct kvmhb_reporter {
  * @stale: bitmap of %KVMHB_PULSE_MAX_SLOTS bits: the CPUs that are stale, if it is degraded
  * @judged: what it was judged by, or NULL
  * @by_vmm: the VMM has paused the VM, and says so itself
+ * @arrived: the VM came from elsewhere, and goes on here
  */
 struct kvmhb_transition {
 	enum kvmhb_state old;
@@ -51,6 +52,7 @@ struct kvmhb_transition {
 	const unsigned long *stale;
 	const struct kvmhb_judgement *judged;
 	bool by_vmm;
+	bool arrived;
 };
 
 int kvmhb_reports_init(void);
