@@ -87,6 +87,8 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	WRITE_ONCE(mon->tally.lost, false);	/* a last look is to find nobody */
 	kvmhb_turn_never(&mon->turn);	/* patrols read the pulse */
 	mon->paused_at_ns = 0;
+	mon->leaving = false;
+	mon->arrived = false;
 	mon->vm = (struct kvmhb_vm) {};
 	mon->tally.pulse = NULL;
 	kvmhb_monitor_change(mon, KVMHB_DETACHED, mon->goodbye ?: KVMHB_CAUSE_VMM_GONE);

@@ -73,7 +73,7 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 		.new = new,
 		.stale = stale,
 		.judged = judged,
-		.by_vmm = mon->paused_at_ns,
+		.by_vmm = mon->paused_at_ns || mon->leaving,
 		.arrived = mon->arrived,
 	};
 	u64 now_ns = ktime_get_ns();

@@ -59,6 +59,7 @@ struct kvmhb_vm {
  * @before_pause: what they were when the VMM paused the VM; means nothing while it runs
  * @paused_at_ns: when that was, ns of CLOCK_MONOTONIC; 0 while the VM runs. Until then
  *	nothing is judged
+ * @leaving: the VMM copies the VM's memory to somewhere: a pause is no news
  * @arrived: the VM came from elsewhere, and has not run here yet
  * @lifecycle: the last word that the guest said and the monitor accepted
  * @goodbye: the cause to be given if the VM ends now, or none
@@ -84,6 +85,7 @@ struct kvmhb_monitor {
 	struct kvmhb_verdict verdict;
 	struct kvmhb_verdict before_pause;
 	u64 paused_at_ns;
+	bool leaving;
 	bool arrived;
 	u32 lifecycle;
 	enum kvmhb_cause goodbye;
@@ -135,6 +137,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
 void kvmhb_monitor_reset(struct kvmhb_monitor *mon);
 void kvmhb_monitor_pause(struct kvmhb_monitor *mon);
 void kvmhb_monitor_resume(struct kvmhb_monitor *mon);
+void kvmhb_monitor_leaves(struct kvmhb_monitor *mon, bool leaving);
 void kvmhb_monitor_moves(struct kvmhb_monitor *mon);
 void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved);
 void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *saved);

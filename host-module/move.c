@@ -90,6 +90,20 @@ unlock:
 }
 
 /**
+ * kvmhb_monitor_leaves - the VMM prepares to move the VM, while that runs
+ * @mon: the monitor, attached
+ * @leaving: false if it does not any more
+ *
+ * It pauses the VM some time before it says so.
+ */
+void kvmhb_monitor_leaves(struct kvmhb_monitor *mon, bool leaving)
+{
+	mutex_lock(&mon->lock);
+	mon->leaving = leaving;
+	mutex_unlock(&mon->lock);
+}
+
+/**
  * kvmhb_monitor_moves - the VM goes on elsewhere, unless kvmhb_monitor_resume() is called
  * @mon: the monitor, paused
  */

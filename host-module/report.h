@@ -41,7 +41,7 @@ struct kvmhb_reporter {
  * @gone_ns: length of the silence that ended, ns; used if it is alive again
  * @stale: bitmap of %KVMHB_PULSE_MAX_SLOTS bits: the CPUs that are stale, if it is degraded
  * @judged: what it was judged by, or NULL
- * @by_vmm: the VMM has paused the VM, and says so itself
+ * @by_vmm: the VMM has paused the VM, or is about to, and says so itself
  * @arrived: the VM came from elsewhere, and goes on here
  */
 struct kvmhb_transition {

@@ -434,16 +434,21 @@ static const struct vfio_migration_ops migration_ops = {
 #endif
 };
 
-/* The device does no DMA: no page of the guest is ever dirty by it. */
+/*
+ * The device does no DMA: no page of the guest is ever dirty by it. But who wants to know begins
+ * to move the VM, on kernels without PRE_COPY too.
+ */
 
 static int migration_op_log_start(struct vfio_device *vdev, struct rb_root_cached *ranges,
 				  u32 nr_ranges, u64 *page_size)
 {
+	kvmhb_monitor_leaves(&container_of(vdev, struct kvmhb_vfio, vdev)->hb.monitor, true);
 	return 0;
 }
 
 static int migration_op_log_stop(struct vfio_device *vdev)
 {
+	kvmhb_monitor_leaves(&container_of(vdev, struct kvmhb_vfio, vdev)->hb.monitor, false);
 	return 0;
 }
 
