@@ -208,18 +208,15 @@ static void move_load_config(struct kvmhb_monitor *mon, const struct kvmhb_saved
 void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *saved)
 {
 	struct kvmhb_verdict verdict = { saved->state, saved->cause };
-	u64 now_ns, last_at_ns, silence_ns, before_ns;
+	u64 now_ns, last_at_ns;
 
 	mutex_lock(&mon->lock);
 	now_ns = ktime_get_ns();
-	/* A silence may be longer than this host has been up. */
-	silence_ns = min(saved->silence_ns, now_ns - 1);
-	before_ns = saved->silence_ns - silence_ns;
-	last_at_ns = now_ns - silence_ns;
+	last_at_ns = now_ns - saved->silence_ns;
 	move_load_config(mon, saved);
 	kvmhb_tally_load(&mon->tally, saved,
 			 kvmhb_state_is_armed(verdict.state) ? last_at_ns : 0);
-	kvmhb_tally_excuse(&mon->tally, last_at_ns, kvmhb_minus(silence_ns, saved->run_ns));
+	kvmhb_tally_excuse(&mon->tally, last_at_ns, saved->silence_ns - saved->run_ns);
 	mon->lifecycle = saved->lifecycle;
 	mon->goodbye = saved->goodbye;
 	kvmhb_watch_load(&mon->watch, mon->vm.pulse, saved, last_at_ns);
@@ -233,8 +230,8 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 	mon->outages = (struct kvmhb_outages) {
 		.silent_since_ns = last_at_ns,
 		.count = saved->outages,
-		.downtime_ns = saved->downtime_ns + kvmhb_minus(before_ns, saved->counted_ns),
-		.down_until_ns = last_at_ns + kvmhb_minus(saved->counted_ns, before_ns),
+		.downtime_ns = saved->downtime_ns,
+		.down_until_ns = saved->counted_ns ? last_at_ns + saved->counted_ns : 0,
 	};
 	kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
