@@ -94,6 +94,7 @@ static void armed_states(struct kunit *test)
 	}
 }
 
+/* Streams carry their numbers: what is new is at the end. */
 static void names_are_the_documented_words(struct kunit *test)
 {
 	static const char * const states[] = {
@@ -104,7 +105,7 @@ static void names_are_the_documented_words(struct kunit *test)
 		"none", "hung", "halted", "beat-lost", "kvm-error", "partial", "softlockup",
 		"userspace", "paused", "starved", "vmm-stuck", "host-blocked", "host-degraded",
 		"shutdown", "reboot", "suspend", "unload", "panic", "triple-fault", "vmm-gone",
-		"unknown",
+		"unknown", "migrated",
 	};
 	int i;
 

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The content of a stream: what its fields may say, each by itself and together. */
+#include "streamed.h"
+
+#include "timing.h"
+
+static void put_le64(u64 value, u8 *at)
+{
+	__le64 raw = cpu_to_le64(value);
+
+	memcpy(at, &raw, sizeof(raw));
+}
+
+/* The bound of each field. */
+static void stream_bounds(struct kunit *test)
+{
+	static const struct {
+		const char *name;
+		u64 max;
+	} rows[] = {
+#define FIELD_ROW(name, max) { #name, max },
+		KVMHB_SAVED_FIELDS(FIELD_ROW)
+#undef FIELD_ROW
+	};
+	struct streamed *s = streamed_init(test);
+	char out_of_range[64];
+	unsigned int i;
+	u8 *at;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		at = s->buf + KVMHB_STREAM_HEAD + i * sizeof(__le64);
+		snprintf(out_of_range, sizeof(out_of_range), "the stream's %s is out of range",
+			 rows[i].name);
+		make(s);
+		put_le64(rows[i].max, at);
+		parse_sealed(s);
+		KUNIT_EXPECT_STRNEQ(test, s->why, out_of_range);
+		put_le64(rows[i].max + 1, at);
+		KUNIT_EXPECT_EQ_MSG(test, parse_sealed(s), -EINVAL, "%s", rows[i].name);
+		KUNIT_EXPECT_STREQ(test, s->why, out_of_range);
+		put_le64(U64_MAX, at);
+		KUNIT_EXPECT_EQ_MSG(test, parse_sealed(s), -EINVAL, "%s", rows[i].name);
+	}
+
+	for (i = 0; i < 3; i++) {
+		struct kvmhb_saved_slot *slot = &s->made_slots[NR_SEEN - 1];
+		const struct kvmhb_saved_slot good = *slot;
+
+		if (i == 0)
+			slot->run_ns = KVMHB_SAVED_NS + 1;
+		else if (i == 1)
+			slot->sched_run_ns = KVMHB_SAVED_NS + 1;
+		else
+			slot->flags = KVMHB_SAVED_SLOT_FLAGS + 1;
+		KUNIT_EXPECT_EQ_MSG(test, parse_made(s), -EINVAL, "of a slot, %u", i);
+		*slot = good;
+	}
+	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
+}
+
+/* In which states a guest goes on, and why. */
+static void stream_states(struct kunit *test)
+{
+	static const struct {
+		enum kvmhb_state state;
+		u32 causes;
+	} rows[] = {
+#define C(name) BIT(KVMHB_CAUSE_##name)
+		{ KVMHB_WAITING, C(NONE) },
+		{ KVMHB_ALIVE, C(NONE) },
+		{ KVMHB_DEGRADED, C(PARTIAL) | C(SOFTLOCKUP) | C(USERSPACE) },
+		{ KVMHB_UNRESPONSIVE, C(HUNG) | C(HALTED) | C(BEAT_LOST) | C(KVM_ERROR) |
+				      C(UNKNOWN) },
+		{ KVMHB_STOPPED, C(SHUTDOWN) | C(REBOOT) | C(SUSPEND) | C(UNLOAD) },
+		{ KVMHB_PANICKED, C(PANIC) | C(TRIPLE_FAULT) },
+#undef C
+	};
+	struct streamed *s = streamed_init(test);
+	unsigned int state, cause, i;
+	bool can;
+
+	s->made.counted_ns = 0;
+	s->made.run_ns = 0;
+	for (state = 0; state < KVMHB_NR_STATES; state++) {
+		for (cause = 0; cause < KVMHB_NR_CAUSES; cause++) {
+			can = false;
+			for (i = 0; i < ARRAY_SIZE(rows); i++)
+				can |= rows[i].state == state && rows[i].causes & BIT(cause);
+			s->made.state = state;
+			s->made.cause = cause;
+			s->made.silence_ns = state == KVMHB_UNRESPONSIVE ? SEC : 0;
+			KUNIT_EXPECT_EQ_MSG(test, parse_made(s), can ? 0 : -EINVAL, "%s (%s)",
+					    kvmhb_state_word(state), kvmhb_cause_word(cause));
+		}
+	}
+}
+
+/* Fields that do not go together; each row by itself, of a stream that is right. */
+static void stream_contradictions(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		size_t at;
+		u64 value;
+		int ret;
+	} rows[] = {
+#define ROW(field, value, ret) \
+		{ #field " is " #value, offsetof(struct kvmhb_saved, field), value, ret }
+		ROW(interval_ns, 0, -EINVAL),
+		ROW(interval_ns, MS - 1, -EINVAL),
+		ROW(interval_ns, MS, 0),
+		ROW(interval_ns, 500 * MS, -EINVAL),	/* the timeout */
+		ROW(timeout_set_ns, 0, 0),
+		ROW(timeout_set_ns, 200 * MS, -EINVAL),	/* the interval */
+		ROW(timeout_set_ns, 6 * SEC, -EINVAL),	/* longer than judged by */
+		ROW(judged_interval_ns, 200 * MS - 1, -EINVAL),
+		ROW(judged_interval_ns, 200 * MS, 0),
+		ROW(judged_interval_ns, 5 * SEC, -EINVAL),
+		ROW(judged_timeout_ns, 0, -EINVAL),
+		ROW(judged_timeout_ns, 2 * SEC, -EINVAL),
+		ROW(retuning, 0, -EINVAL),		/* judged by something else */
+		ROW(config_seq, 5, -EINVAL),
+		ROW(config_seq, 0, 0),
+		ROW(goodbye, KVMHB_CAUSE_HUNG, -EINVAL),
+		ROW(goodbye, KVMHB_CAUSE_VMM_GONE, -EINVAL),
+		ROW(goodbye, KVMHB_CAUSE_MIGRATED, -EINVAL),
+		ROW(outages, 0, -EINVAL),		/* it is in one */
+		ROW(counted_ns, 23 * SEC, 0),
+		ROW(counted_ns, 23 * SEC + 1, -EINVAL),
+		ROW(run_ns, 23 * SEC, 0),
+		ROW(run_ns, 23 * SEC + 1, -EINVAL),
+		ROW(silence_ns, 22 * SEC - 1, -EINVAL),
+		ROW(silence_ns, KVMHB_SAVED_NS, 0),
+		ROW(beats, KVMHB_SAVED_COUNT, 0),
+#undef ROW
+	};
+	struct streamed *s = streamed_init(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		u64 *field = (u64 *)((u8 *)&s->made + rows[i].at);
+		u64 good = *field;
+
+		*field = rows[i].value;
+		KUNIT_EXPECT_EQ_MSG(test, parse_made(s), rows[i].ret, "%s", rows[i].what);
+		*field = good;
+	}
+	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
+
+	/* A guest that beats is not silent. */
+	s->made.state = KVMHB_ALIVE;
+	s->made.cause = KVMHB_CAUSE_NONE;
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
+	s->made.silence_ns = 0;
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
+	s->made.counted_ns = 0;
+	s->made.run_ns = 0;
+	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
+	s->made.goodbye = KVMHB_CAUSE_SHUTDOWN;
+	s->made.state = KVMHB_STOPPED;
+	s->made.cause = KVMHB_CAUSE_SHUTDOWN;
+	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(stream_bounds),
+	KUNIT_CASE(stream_states),
+	KUNIT_CASE(stream_contradictions),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kvm_heartbeat_stream_content",
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
