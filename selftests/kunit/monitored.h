@@ -91,12 +91,12 @@ static inline void monitor_test_exit(void *data)
 	WRITE_ONCE(test_ahead_ns, 0);
 }
 
-static inline struct monitor_test *monitor_test_init(struct kunit *test, u64 interval_ns,
-						     u64 timeout_set_ns)
+static inline struct monitor_test *monitor_test_named(struct kunit *test, const char *name,
+						      u64 interval_ns, u64 timeout_set_ns)
 {
 	struct monitor_test *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
 	struct kvmhb_config config = { .timeout_set_ns = timeout_set_ns };
-	struct device *dev = root_device_register("kvm_heartbeat_kunit");
+	struct device *dev = root_device_register(name);
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(dev));
 	if (!m || kvmhb_timing_make(&config.timing, interval_ns, timeout_set_ns) ||
@@ -111,6 +111,12 @@ static inline struct monitor_test *monitor_test_init(struct kunit *test, u64 int
 	m->mon.tally.wake = count_wake;
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, monitor_test_exit, m), 0);
 	return m;
+}
+
+static inline struct monitor_test *monitor_test_init(struct kunit *test, u64 interval_ns,
+						     u64 timeout_set_ns)
+{
+	return monitor_test_named(test, "kvm_heartbeat_kunit", interval_ns, timeout_set_ns);
 }
 
 /* Hours, so that nobody's delay counts. */
