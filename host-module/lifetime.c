@@ -30,11 +30,11 @@ static void monitor_await_guest(struct kvmhb_monitor *mon)
 
 	kvmhb_pulse_reset(mon->vm.pulse, &mon->config.timing);
 	monitor_end_incarnation(mon);
-	mon->paused_at_ns = 0;
-	mon->arrived = false;
 	mon->lifecycle = KVM_HEARTBEAT_NONE;
 	atomic64_set(&mon->tally.last_beat_at_ns, 0);
 	kvmhb_monitor_change(mon, KVMHB_WAITING, KVMHB_CAUSE_NONE);
+	mon->paused_at_ns = 0;	/* a silence ended when the VM was paused */
+	mon->arrived = false;
 	kvmhb_monitor_look(mon);
 }
 
@@ -86,12 +86,12 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	monitor_end_incarnation(mon);
 	WRITE_ONCE(mon->tally.lost, false);	/* a last look is to find nobody */
 	kvmhb_turn_never(&mon->turn);	/* patrols read the pulse */
-	mon->paused_at_ns = 0;
-	mon->leaving = false;
-	mon->arrived = false;
 	mon->vm = (struct kvmhb_vm) {};
 	mon->tally.pulse = NULL;
 	kvmhb_monitor_change(mon, KVMHB_DETACHED, mon->goodbye ?: KVMHB_CAUSE_VMM_GONE);
+	mon->paused_at_ns = 0;	/* as with a reset */
+	mon->leaving = false;
+	mon->arrived = false;
 	kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
 

@@ -76,7 +76,7 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 		.by_vmm = mon->paused_at_ns || mon->leaving,
 		.arrived = mon->arrived,
 	};
-	u64 now_ns = ktime_get_ns();
+	u64 now_ns = kvmhb_monitor_now_ns(mon);
 
 	lockdep_assert_held(&mon->lock);
 
