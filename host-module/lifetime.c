@@ -33,6 +33,7 @@ static void monitor_await_guest(struct kvmhb_monitor *mon)
 	mon->lifecycle = KVM_HEARTBEAT_NONE;
 	atomic64_set(&mon->tally.last_beat_at_ns, 0);
 	kvmhb_monitor_change(mon, KVMHB_WAITING, KVMHB_CAUSE_NONE);
+	mon->moves = false;
 	mon->paused_at_ns = 0;	/* a silence ended when the VM was paused */
 	mon->arrived = false;
 	kvmhb_monitor_look(mon);
@@ -88,7 +89,8 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	kvmhb_turn_never(&mon->turn);	/* patrols read the pulse */
 	mon->vm = (struct kvmhb_vm) {};
 	mon->tally.pulse = NULL;
-	kvmhb_monitor_change(mon, KVMHB_DETACHED, mon->goodbye ?: KVMHB_CAUSE_VMM_GONE);
+	kvmhb_monitor_change(mon, KVMHB_DETACHED, mon->moves ? KVMHB_CAUSE_MIGRATED :
+			     mon->goodbye ?: KVMHB_CAUSE_VMM_GONE);
 	mon->paused_at_ns = 0;	/* as with a reset */
 	mon->leaving = false;
 	mon->arrived = false;

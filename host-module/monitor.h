@@ -61,6 +61,7 @@ struct kvmhb_vm {
  *	nothing is judged
  * @leaving: the VMM copies the VM's memory to somewhere: a pause is no news
  * @arrived: the VM came from elsewhere, and has not run here yet
+ * @moves: the VM goes on elsewhere if it ends now; never while it runs
  * @lifecycle: the last word that the guest said and the monitor accepted
  * @goodbye: the cause to be given if the VM ends now, or none
  * @outages: silences and outages
@@ -87,6 +88,7 @@ struct kvmhb_monitor {
 	u64 paused_at_ns;
 	bool leaving;
 	bool arrived;
+	bool moves;
 	u32 lifecycle;
 	enum kvmhb_cause goodbye;
 	struct kvmhb_outages outages;

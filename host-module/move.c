@@ -72,6 +72,7 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 	else if (kvmhb_state_is_armed(mon->verdict.state))
 		kvmhb_tally_resume(&mon->tally, now_ns);
 	mon->paused_at_ns = 0;
+	mon->moves = false;
 	kvmhb_watch_resume(&mon->watch, mon->vm.kvm, mon->verdict.state == KVMHB_UNRESPONSIVE,
 			   kvmhb_tally_last_beat_at_ns(&mon->tally));
 	if (mon->verdict.state == KVMHB_UNRESPONSIVE) {
@@ -110,7 +111,7 @@ void kvmhb_monitor_leaves(struct kvmhb_monitor *mon, bool leaving)
 void kvmhb_monitor_moves(struct kvmhb_monitor *mon)
 {
 	mutex_lock(&mon->lock);
-	mon->goodbye = KVMHB_CAUSE_MIGRATED;
+	mon->moves = true;
 	mutex_unlock(&mon->lock);
 }
 
@@ -152,7 +153,7 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 	saved->state = verdict.state;
 	saved->cause = verdict.cause;
 	saved->lifecycle = mon->lifecycle;
-	saved->goodbye = mon->goodbye == KVMHB_CAUSE_MIGRATED ? KVMHB_CAUSE_NONE : mon->goodbye;
+	saved->goodbye = mon->goodbye;
 	saved->lost = READ_ONCE(mon->tally.lost);
 
 	saved->beats = atomic64_read(&mon->tally.beats);

@@ -28,8 +28,41 @@ static void ages_of_an_outage_that_ends_paused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r.missed, before.missed);
 }
 
+/* A VM that runs again, or whose device is reset, has not moved: its end is what it is then. */
+static void ages_of_a_move_that_is_taken_back(struct kunit *test)
+{
+	static const struct {
+		enum kvmhb_state state;
+		enum kvmhb_cause end;
+	} rows[] = {
+		{ KVMHB_WAITING, KVMHB_CAUSE_VMM_GONE },
+		{ KVMHB_ALIVE, KVMHB_CAUSE_VMM_GONE },
+		{ KVMHB_UNRESPONSIVE, KVMHB_CAUSE_VMM_GONE },
+		{ KVMHB_STOPPED, KVMHB_CAUSE_SUSPEND },
+		{ KVMHB_PANICKED, KVMHB_CAUSE_PANIC },
+	};
+	unsigned int i;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		const char *what = kvmhb_state_word(rows[i / 2].state);
+		struct monitor_test *m = patient_monitor(test);
+
+		bring_into(m, rows[i / 2].state);
+		kvmhb_monitor_pause(&m->mon);
+		kvmhb_monitor_moves(&m->mon);
+		if (i & 1)
+			kvmhb_monitor_resume(&m->mon);
+		else
+			kvmhb_monitor_reset(&m->mon);
+		kvmhb_monitor_detach(&m->mon);
+		expect_verdict(test, m, KVMHB_DETACHED, rows[i / 2].end, what);
+		kunit_release_action(test, monitor_test_exit, m);
+	}
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(ages_of_an_outage_that_ends_paused),
+	KUNIT_CASE(ages_of_a_move_that_is_taken_back),
 	{}
 };
 
