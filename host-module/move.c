@@ -137,10 +137,12 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 	const struct kvmhb_outages *outages = &mon->outages;
 	struct kvmhb_verdict verdict;
 	struct kvmhb_gaps gaps;
+	u64 excused_ns;
 
 	mutex_lock(&mon->lock);
 	verdict = move_verdict(mon);
 	gaps = kvmhb_tally_gaps(&mon->tally);
+	excused_ns = kvmhb_tally_excused_ns(&mon->tally, outages->silent_since_ns);
 
 	saved->interval_ns = mon->config.timing.interval_ns;
 	saved->timeout_set_ns = mon->config.timeout_set_ns;
@@ -173,7 +175,8 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 		saved->silence_ns = kvmhb_minus(mon->paused_at_ns, outages->silent_since_ns);
 	saved->counted_ns = min(kvmhb_minus(outages->down_until_ns, outages->silent_since_ns),
 				saved->silence_ns);
-	saved->run_ns = min(mon->watch.run_ns, saved->silence_ns);
+	/* Not what was watched: that ends with the last look. */
+	saved->run_ns = kvmhb_minus(saved->silence_ns, excused_ns);
 
 	saved->judged_state = mon->watch.judged.verdict.state;
 	saved->judged_cause = mon->watch.judged.verdict.cause;

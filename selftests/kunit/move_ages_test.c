@@ -60,9 +60,35 @@ static void ages_of_a_move_that_is_taken_back(struct kunit *test)
 	}
 }
 
+/* What came after the last look counts as it did, and so does what was excused before. */
+static void ages_since_the_last_look(struct kunit *test)
+{
+	struct monitor_test *from = patient_monitor(test);
+	struct monitor_test *to = target_monitor(test);
+	struct kvmhb_readings before, r;
+
+	attach_and_arm(from);
+	silent_for(from, 2 * HOUR);
+	from->mon.watch.host.sleeps--;
+	silent_for(from, 3 * HOUR);
+	silent_for(from, 21 * HOUR / 5);
+	expect_verdict(test, from, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN, "silent");
+	time_passes(from, 3 * HOUR);
+	kvmhb_monitor_pause(&from->mon);
+	before = read_of(from);
+	KUNIT_EXPECT_EQ(test, before.missed, 8);	/* of 12.2 hours, 3 of them excused */
+	unpack(to, pack(test, from));
+	r = read_of(to);
+	KUNIT_EXPECT_EQ(test, r.missed, before.missed);
+	KUNIT_EXPECT_EQ(test, r.last_beat_ns, before.last_beat_ns);
+	KUNIT_EXPECT_EQ(test, r.suspicion_milli, before.suspicion_milli);
+	KUNIT_EXPECT_EQ(test, r.downtime_ns, before.downtime_ns);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(ages_of_an_outage_that_ends_paused),
 	KUNIT_CASE(ages_of_a_move_that_is_taken_back),
+	KUNIT_CASE(ages_since_the_last_look),
 	{}
 };
 
