@@ -235,7 +235,7 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 		.silent_since_ns = last_at_ns,
 		.count = saved->outages,
 		.downtime_ns = saved->downtime_ns,
-		.down_until_ns = saved->counted_ns ? last_at_ns + saved->counted_ns : 0,
+		.down_until_ns = last_at_ns + saved->counted_ns,
 	};
 	kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);

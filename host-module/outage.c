@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/minmax.h>
-
 #include "outage.h"
 #include "timing.h"
 
 /* The part of an outage that no earlier one has counted, ns. */
 static u64 outage_new_downtime_ns(const struct kvmhb_outages *outages, u64 until_ns)
 {
+	u64 since_ns = outages->silent_since_ns;
+
 	/* One silence may be two outages, if the configuration ended the first. */
-	return kvmhb_minus(until_ns, max(outages->silent_since_ns, outages->down_until_ns));
+	if (kvmhb_is_after(outages->down_until_ns, since_ns))
+		since_ns = outages->down_until_ns;
+	return kvmhb_minus(until_ns, since_ns);
 }
 
 /**
@@ -25,7 +27,8 @@ u64 kvmhb_outages_change(struct kvmhb_outages *outages, enum kvmhb_state old,
 			 enum kvmhb_state new, u64 last_beat_at_ns, u64 now_ns)
 {
 	/* A beat ended the silence when it came, anything else does so now. */
-	u64 end_at_ns = last_beat_at_ns > outages->silent_since_ns ? last_beat_at_ns : now_ns;
+	bool beaten = last_beat_at_ns && kvmhb_is_after(last_beat_at_ns, outages->silent_since_ns);
+	u64 end_at_ns = beaten ? last_beat_at_ns : now_ns;
 	u64 gone_ns = kvmhb_minus(end_at_ns, outages->silent_since_ns);
 
 	if (kvmhb_state_beats(old))

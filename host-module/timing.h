@@ -35,6 +35,21 @@ struct kvmhb_timing {
 int kvmhb_timing_make(struct kvmhb_timing *timing, u64 interval_ns, u64 timeout_ns);
 
 /**
+ * kvmhb_is_after - the order of two times
+ * @a: an instant, or a sum that grows
+ * @b: another one
+ *
+ * A guest may have fallen silent elsewhere before this host was booted: that instant is below
+ * 0, and as a number without sign above all others.
+ *
+ * Return: whether @a is the later one, or the greater.
+ */
+static inline bool kvmhb_is_after(u64 a, u64 b)
+{
+	return (s64)(a - b) > 0;
+}
+
+/**
  * kvmhb_minus - a difference that does not go below 0
  * @a: a time, or a sum that grows
  * @b: what is taken from it. Sums that are read while they change may seem to go back
@@ -43,7 +58,7 @@ int kvmhb_timing_make(struct kvmhb_timing *timing, u64 interval_ns, u64 timeout_
  */
 static inline u64 kvmhb_minus(u64 a, u64 b)
 {
-	return a > b ? a - b : 0;
+	return kvmhb_is_after(a, b) ? a - b : 0;
 }
 
 /* What every beat or look asks is inline: a call would be a good part of its cost. */

@@ -85,10 +85,52 @@ static void ages_since_the_last_look(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r.downtime_ns, before.downtime_ns);
 }
 
+/* A guest may have been silent for longer than its new host has run. */
+static void ages_beyond_the_boot(struct kunit *test)
+{
+	struct monitor_test *from = patient_monitor(test);
+	struct kvmhb_readings before, r;
+	struct monitor_test *to;
+	struct luggage *bag;
+	int i;
+
+	bring_into(from, KVMHB_UNRESPONSIVE);
+	time_passes(from, 1000 * HOUR);
+	kvmhb_monitor_pause(&from->mon);
+	before = read_of(from);
+	bag = pack(test, from);
+	kvmhb_monitor_detach(&from->mon);
+	for (i = 0; i < 2; i++) {
+		WRITE_ONCE(test_ahead_ns, 0);
+		to = target_monitor(test);
+		unpack(to, bag);
+		r = read_of(to);
+		KUNIT_EXPECT_EQ(test, r.last_beat_ns, before.last_beat_ns);
+		KUNIT_EXPECT_EQ(test, r.downtime_ns, before.downtime_ns);
+		KUNIT_EXPECT_EQ(test, r.missed, before.missed);
+		KUNIT_EXPECT_EQ(test, r.suspicion_milli, before.suspicion_milli);
+		kvmhb_monitor_resume(&to->mon);
+		look_now(to);
+		expect_verdict(test, to, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN, "still");
+		time_passes(to, HOUR);
+		if (i == 0)
+			beat(to);
+		else
+			kvmhb_monitor_reset(&to->mon);
+		expect_verdict(test, to, i == 0 ? KVMHB_ALIVE : KVMHB_WAITING, KVMHB_CAUSE_NONE,
+			       "ended");
+		r = read_of(to);
+		expect_goes_on(test, r.downtime_ns, before.downtime_ns + HOUR, "downtime");
+		KUNIT_EXPECT_EQ(test, r.missed, before.missed + 1);
+		kunit_release_action(test, monitor_test_exit, to);
+	}
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(ages_of_an_outage_that_ends_paused),
 	KUNIT_CASE(ages_of_a_move_that_is_taken_back),
 	KUNIT_CASE(ages_since_the_last_look),
+	KUNIT_CASE(ages_beyond_the_boot),
 	{}
 };
 
