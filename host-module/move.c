@@ -32,9 +32,8 @@ void kvmhb_monitor_pause(struct kvmhb_monitor *mon)
 }
 
 /* The outage goes on as if the pause had not been. */
-static void move_resume_outage(struct kvmhb_monitor *mon, u64 now_ns)
+static void move_resume_outage(struct kvmhb_monitor *mon, u64 pause_ns)
 {
-	u64 pause_ns = kvmhb_minus(now_ns, mon->paused_at_ns);
 	u64 last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
 	u64 excused_ns = kvmhb_tally_excused_ns(&mon->tally, last_at_ns);
 
@@ -59,7 +58,7 @@ static void move_resume_outage(struct kvmhb_monitor *mon, u64 now_ns)
 void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 {
 	struct kvmhb_verdict goes_on;
-	u64 now_ns;
+	u64 now_ns, pause_ns, last_at_ns;
 
 	mutex_lock(&mon->lock);
 	if (!mon->paused_at_ns)
@@ -67,10 +66,14 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 
 	goes_on = mon->before_pause;
 	now_ns = ktime_get_ns();
+	pause_ns = kvmhb_minus(now_ns, mon->paused_at_ns);
+	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
 	if (mon->verdict.state == KVMHB_UNRESPONSIVE)
-		move_resume_outage(mon, now_ns);
+		move_resume_outage(mon, pause_ns);
 	else if (kvmhb_state_is_armed(mon->verdict.state))
 		kvmhb_tally_resume(&mon->tally, now_ns);
+	else if (last_at_ns)
+		kvmhb_tally_move_last_beat(&mon->tally, last_at_ns, last_at_ns + pause_ns);
 	mon->paused_at_ns = 0;
 	mon->moves = false;
 	kvmhb_watch_resume(&mon->watch, mon->vm.kvm, mon->verdict.state == KVMHB_UNRESPONSIVE,
@@ -137,11 +140,12 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 	const struct kvmhb_outages *outages = &mon->outages;
 	struct kvmhb_verdict verdict;
 	struct kvmhb_gaps gaps;
-	u64 excused_ns;
+	u64 last_at_ns, excused_ns;
 
 	mutex_lock(&mon->lock);
 	verdict = move_verdict(mon);
 	gaps = kvmhb_tally_gaps(&mon->tally);
+	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
 	excused_ns = kvmhb_tally_excused_ns(&mon->tally, outages->silent_since_ns);
 
 	saved->interval_ns = mon->config.timing.interval_ns;
@@ -171,12 +175,17 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 	saved->restart_gaps = READ_ONCE(mon->tally.restart_gaps);
 
 	saved->silence_ns = 0;
-	if (verdict.state == KVMHB_UNRESPONSIVE)
+	saved->counted_ns = 0;
+	saved->run_ns = 0;
+	if (verdict.state == KVMHB_UNRESPONSIVE) {
 		saved->silence_ns = kvmhb_minus(mon->paused_at_ns, outages->silent_since_ns);
-	saved->counted_ns = min(kvmhb_minus(outages->down_until_ns, outages->silent_since_ns),
-				saved->silence_ns);
-	/* Not what was watched: that ends with the last look. */
-	saved->run_ns = kvmhb_minus(saved->silence_ns, excused_ns);
+		saved->counted_ns = min(kvmhb_minus(outages->down_until_ns,
+						    outages->silent_since_ns), saved->silence_ns);
+		/* Not what was watched: that ends with the last look. */
+		saved->run_ns = kvmhb_minus(saved->silence_ns, excused_ns);
+	} else if (!kvmhb_state_is_armed(verdict.state) && last_at_ns) {
+		saved->silence_ns = max(kvmhb_minus(mon->paused_at_ns, last_at_ns), 1);
+	}
 
 	saved->judged_state = mon->watch.judged.verdict.state;
 	saved->judged_cause = mon->watch.judged.verdict.cause;
@@ -219,7 +228,7 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 	last_at_ns = now_ns - saved->silence_ns;
 	move_load_config(mon, saved);
 	kvmhb_tally_load(&mon->tally, saved,
-			 kvmhb_state_is_armed(verdict.state) ? last_at_ns : 0);
+			 kvmhb_state_is_armed(verdict.state) || saved->silence_ns ? last_at_ns : 0);
 	kvmhb_tally_excuse(&mon->tally, last_at_ns, saved->silence_ns - saved->run_ns);
 	mon->lifecycle = saved->lifecycle;
 	mon->goodbye = saved->goodbye;

@@ -240,9 +240,15 @@ static bool stream_is_consistent(const struct kvmhb_saved *saved)
 		return false;
 	if (saved->counted_ns > saved->silence_ns || saved->run_ns > saved->silence_ns)
 		return false;
-	if (saved->state == KVMHB_UNRESPONSIVE)
+	switch (saved->state) {
+	case KVMHB_UNRESPONSIVE:
 		return saved->outages;
-	return !saved->silence_ns;
+	case KVMHB_STOPPED:
+	case KVMHB_PANICKED:
+		return !saved->counted_ns && !saved->run_ns;
+	default:
+		return !saved->silence_ns;
+	}
 }
 
 /**

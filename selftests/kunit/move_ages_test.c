@@ -126,11 +126,57 @@ static void ages_beyond_the_boot(struct kunit *test)
 	}
 }
 
+/* What a guest left behind that beats no more: its last beat is as old as the VM has run since. */
+static void ages_of_the_last_beat(struct kunit *test)
+{
+	static const enum kvmhb_state states[] = { KVMHB_STOPPED, KVMHB_PANICKED };
+	struct kvmhb_readings before, r;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		struct monitor_test *from = patient_monitor(test);
+		struct monitor_test *to = target_monitor(test);
+
+		bring_into(from, states[i]);
+		time_passes(from, HOUR);
+		kvmhb_monitor_pause(&from->mon);
+		before = read_of(from);
+		KUNIT_EXPECT_GE(test, before.last_beat_ns, HOUR);
+		unpack(to, pack(test, from));
+		KUNIT_EXPECT_TRUE(test, read_of(to).has_beaten);
+		KUNIT_EXPECT_EQ(test, read_of(to).last_beat_ns, before.last_beat_ns);
+
+		time_passes(to, 10 * HOUR);
+		kvmhb_monitor_resume(&from->mon);
+		kvmhb_monitor_resume(&to->mon);
+		r = read_of(from);
+		expect_goes_on(test, r.last_beat_ns, before.last_beat_ns, "here");
+		r = read_of(to);
+		expect_goes_on(test, r.last_beat_ns, before.last_beat_ns, "there");
+		kunit_release_action(test, monitor_test_exit, to);
+		kunit_release_action(test, monitor_test_exit, from);
+	}
+
+	/* One that stops before it ever armed has none. */
+	{
+		struct monitor_test *from = patient_monitor(test);
+		struct monitor_test *to = target_monitor(test);
+
+		attach(from);
+		say(from, KVM_HEARTBEAT_PANIC);
+		kvmhb_monitor_pause(&from->mon);
+		unpack(to, pack(test, from));
+		expect_verdict(test, to, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "early");
+		KUNIT_EXPECT_FALSE(test, read_of(to).has_beaten);
+	}
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(ages_of_an_outage_that_ends_paused),
 	KUNIT_CASE(ages_of_a_move_that_is_taken_back),
 	KUNIT_CASE(ages_since_the_last_look),
 	KUNIT_CASE(ages_beyond_the_boot),
+	KUNIT_CASE(ages_of_the_last_beat),
 	{}
 };
 

@@ -160,6 +160,15 @@ static void stream_contradictions(struct kunit *test)
 	s->made.state = KVMHB_STOPPED;
 	s->made.cause = KVMHB_CAUSE_SHUTDOWN;
 	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
+
+	/* One that has stopped has a last beat, but no outage. */
+	s->made.silence_ns = SEC;
+	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
+	s->made.run_ns = 1;
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
+	s->made.run_ns = 0;
+	s->made.counted_ns = 1;
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
 }
 
 static struct kunit_case cases[] = {
