@@ -17,19 +17,19 @@
  * struct kvmhb_transfer - a stream on its way, and the file that it goes through
  * @file: the file, which the VMM may keep for longer than the device
  * @lock: protects all below
- * @dev: by whose name to complain; NULL once this side is done with the stream
+ * @hb: the device that it is of; NULL once that is done with it
  * @target: what a stream has to fit that comes in
  * @data: the stream
  * @room: bytes that @data has room for
  * @filled: how many of these there are
  * @done: how many the VMM has read
- * @whole: no more will come
- * @saved: what the stream says, once it is whole; its slots are ours
+ * @whole: it is all there; if it came in, the device goes on by it
+ * @saved: room for what a stream says that comes in; its slots are ours
  */
 struct kvmhb_transfer {
 	struct file *file;
 	struct mutex lock;	/* of all below */
-	struct device *dev;
+	struct kvmhb_device *hb;
 	struct kvmhb_stream_target target;
 	u8 *data;
 	size_t room;
@@ -57,7 +57,7 @@ static ssize_t transfer_read(struct file *file, char __user *buf, size_t count, 
 
 	mutex_lock(&transfer->lock);
 	count = min(count, transfer->filled - transfer->done);
-	if (!transfer->dev)
+	if (!transfer->hb)
 		ret = -ENODEV;
 	else if (!transfer->whole)
 		ret = -ENOMSG;	/* as VFIO wants it, before the VM stands still */
@@ -88,7 +88,7 @@ static long transfer_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 		return -EINVAL;
 
 	mutex_lock(&transfer->lock);
-	over = !transfer->dev || transfer->whole;
+	over = !transfer->hb || transfer->whole;
 	mutex_unlock(&transfer->lock);
 	if (over)
 		return -EINVAL;
@@ -115,11 +115,18 @@ static int transfer_refuse(struct kvmhb_transfer *transfer, int error, const cha
 {
 	lockdep_assert_held(&transfer->lock);
 
-	dev_err_ratelimited(transfer->dev, "the guest cannot go on here: %s\n", why);
+	dev_err_ratelimited(transfer->hb->monitor.dev, "the guest cannot go on here: %s\n", why);
+	/* What came too much came after a stream that was taken. */
+	if (transfer->whole)
+		kvmhb_device_reset(transfer->hb);
+	transfer->whole = false;
 	return error;
 }
 
-/* Reads what has come so far: a stream that does not fit is refused before its guest runs. */
+/*
+ * Reads what has come so far. A stream that does not fit is refused before its guest runs; one
+ * that does has effect at once, as a VMM leaves RESUMING only when the VM is to run.
+ */
 static int transfer_parse(struct kvmhb_transfer *transfer)
 {
 	const char *why = "";
@@ -134,7 +141,10 @@ static int transfer_parse(struct kvmhb_transfer *transfer)
 	if (!ret && transfer->filled >= length) {
 		ret = kvmhb_stream_parse(transfer->data, transfer->filled, &transfer->target,
 					 &transfer->saved, &why);
-		transfer->whole = !ret;
+		if (!ret) {
+			kvmhb_device_load(transfer->hb, &transfer->saved);
+			transfer->whole = true;
+		}
 	}
 	return ret ? transfer_refuse(transfer, ret, why) : 0;
 }
@@ -145,14 +155,15 @@ static ssize_t transfer_write(struct file *file, const char __user *buf, size_t 
 	ssize_t ret;
 
 	mutex_lock(&transfer->lock);
-	if (!transfer->dev) {
+	if (!transfer->hb) {
 		ret = -ENODEV;
+	} else if (!count) {
+		ret = 0;
 	} else if (count > transfer->room - transfer->filled) {
 		ret = transfer_refuse(transfer, -EFBIG, "the stream is too long");
 	} else if (copy_from_user(transfer->data + transfer->filled, buf, count)) {
 		ret = -EFAULT;
 	} else {
-		transfer->whole = false;
 		transfer->filled += count;
 		ret = transfer_parse(transfer) ?: count;
 	}
@@ -166,7 +177,7 @@ static const struct file_operations transfer_in = {
 	.release = transfer_release,
 };
 
-static struct kvmhb_transfer *transfer_new(struct device *dev, const struct file_operations *ops,
+static struct kvmhb_transfer *transfer_new(struct kvmhb_device *hb, const struct file_operations *ops,
 					   int flags)
 {
 	struct kvmhb_transfer *transfer;
@@ -183,7 +194,7 @@ static struct kvmhb_transfer *transfer_new(struct device *dev, const struct file
 	}
 	stream_open(transfer->file->f_inode, transfer->file);
 	mutex_init(&transfer->lock);
-	transfer->dev = dev;
+	transfer->hb = hb;
 	return transfer;
 }
 
@@ -197,7 +208,7 @@ static void migration_end_transfer(struct kvmhb_vfio *face)
 	if (!transfer)
 		return;
 	mutex_lock(&transfer->lock);
-	transfer->dev = NULL;
+	transfer->hb = NULL;
 	mutex_unlock(&transfer->lock);
 	fput(transfer->file);
 	face->open->transfer = NULL;
@@ -217,7 +228,7 @@ static struct file *migration_begin_transfer(struct kvmhb_vfio *face,
 
 static struct file *migration_begin_saving(struct kvmhb_vfio *face)
 {
-	return migration_begin_transfer(face, transfer_new(face->vdev.dev, &transfer_out, O_RDONLY));
+	return migration_begin_transfer(face, transfer_new(&face->hb, &transfer_out, O_RDONLY));
 }
 
 static int migration_save(struct kvmhb_vfio *face)
@@ -245,7 +256,7 @@ static struct file *migration_begin_resuming(struct kvmhb_vfio *face)
 	struct kvmhb_stream_target target = kvmhb_device_target(&face->hb);
 	struct kvmhb_transfer *transfer;
 
-	transfer = transfer_new(face->vdev.dev, &transfer_in, O_WRONLY);
+	transfer = transfer_new(&face->hb, &transfer_in, O_WRONLY);
 	if (IS_ERR(transfer))
 		return ERR_CAST(transfer);
 	transfer->target = target;
@@ -260,7 +271,7 @@ static struct file *migration_begin_resuming(struct kvmhb_vfio *face)
 	return migration_begin_transfer(face, transfer);
 }
 
-static int migration_load(struct kvmhb_vfio *face)
+static int migration_end_resuming(struct kvmhb_vfio *face)
 {
 	struct kvmhb_transfer *transfer = face->open->transfer;
 	int ret = 0;
@@ -268,9 +279,7 @@ static int migration_load(struct kvmhb_vfio *face)
 	lockdep_assert_held(&face->open->lock);
 
 	mutex_lock(&transfer->lock);
-	if (transfer->whole)
-		kvmhb_device_load(&face->hb, &transfer->saved);
-	else
+	if (!transfer->whole)
 		ret = transfer_refuse(transfer, -ENODATA, "the stream ends too early");
 	mutex_unlock(&transfer->lock);
 	return ret;
@@ -326,7 +335,7 @@ static struct file *migration_step(struct kvmhb_vfio *face, enum vfio_device_mig
 		kvmhb_monitor_pause(&face->hb.monitor);
 
 	if (now == VFIO_DEVICE_STATE_RESUMING)
-		ret = migration_load(face);
+		ret = migration_end_resuming(face);
 	if (ret)
 		return ERR_PTR(ret);
 
