@@ -184,7 +184,7 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 		/* Not what was watched: that ends with the last look. */
 		saved->run_ns = kvmhb_minus(saved->silence_ns, excused_ns);
 	} else if (!kvmhb_state_is_armed(verdict.state) && last_at_ns) {
-		saved->silence_ns = max(kvmhb_minus(mon->paused_at_ns, last_at_ns), 1);
+		saved->silence_ns = kvmhb_minus(mon->paused_at_ns, last_at_ns) ?: 1;
 	}
 
 	saved->judged_state = mon->watch.judged.verdict.state;

@@ -158,8 +158,12 @@ static struct kvmhb_ruling rule_held(const struct kvmhb_case *c)
 		return rule_unresponsive(c, c->so_far.cause);
 	if (c->so_far.state == KVMHB_UNRESPONSIVE)
 		return rule_look_in(c, c->so_far, U64_MAX);
-	/* A guest that talks to its VMM looks like that for a moment. */
-	if (c->vcpus[KVMHB_LEAVING])
+	/*
+	 * A guest that talks to its VMM looks like that for a moment, and one that its VMM
+	 * resumes for as long as that takes.
+	 */
+	if (c->vcpus[KVMHB_LEAVING] ||
+	    (c->resuming && case_unpaused_ns(c) < c->timing.timeout_ns))
 		return rule_look_in(c, c->so_far, spare_ns / 2);
 	if (c->vcpus[KVMHB_IN_VMM] + c->vcpus[KVMHB_ABSENT] == c->nr_vcpus)
 		return rule_look_in(c, say_excused(c, KVMHB_CAUSE_VMM_STUCK),

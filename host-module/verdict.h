@@ -30,6 +30,7 @@
  * @softlockup: a CPU's scheduler is stale
  * @userspace: userspace is stale
  * @stale_in_ns: when the next CPU will be stale if it does not move, ns from now
+ * @resuming: the VMM said that it resumes the guest, and no vCPU has been seen to run since
  * @host_late: this look came too late, or too much time was stolen from the host
  * @host_asked: the CPUs of the host have yet to answer whether they live
  */
@@ -51,6 +52,7 @@ struct kvmhb_case {
 	bool softlockup;
 	bool userspace;
 	u64 stale_in_ns;
+	bool resuming;
 	bool host_late;
 	bool host_asked;
 };

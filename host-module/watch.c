@@ -112,6 +112,7 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.softlockup = watch->layers.softlockup,
 		.userspace = watch->layers.userspace,
 		.stale_in_ns = watch->layers.stale_in_ns,
+		.resuming = watch->resuming,
 		.host_late = watch->host_late,
 		.nr_vcpus = watch->nr_vcpus,
 	};
@@ -226,6 +227,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 
 	watch_describe(watch, look, c);
 	watch->out = kvmhb_all_out(c) && !c->vcpus[KVMHB_LEAVING];
+	watch->resuming &= kvmhb_all_out(c) && !beaten;
 	/* What was held up is about to happen. */
 	if (was_held && !watch->out && !watch->deaf) {
 		watch_forgive(watch);
@@ -242,6 +244,7 @@ static void watch_begin(struct kvmhb_watch *watch, struct kvm *kvm)
 
 	watch->seen_at_ns = ktime_get_ns();
 	watch->out = false;
+	watch->resuming = false;
 	watch->host_late = false;
 	kvmhb_host_look(&watch->host);
 	watch->steal_ns = kvmhb_evidence_steal_ns();
@@ -278,6 +281,9 @@ void kvmhb_watch_resume(struct kvmhb_watch *watch, struct kvm *kvm, bool silent,
 			u64 last_beat_at_ns)
 {
 	watch_begin(watch, kvm);
+	/* The VMM says so before it lets the vCPUs run: what they owe begins when they do. */
+	watch->out = !silent && watch->nr_vcpus;
+	watch->resuming = watch->out;
 	watch->last_beat_at_ns = last_beat_at_ns;
 	kvmhb_layers_resume(&watch->layers);
 	if (silent)

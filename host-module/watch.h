@@ -84,6 +84,7 @@ struct kvmhb_vcpu_watch {
  * @waited_ns: of @denied_ns, the time in which a vCPU waited for a host CPU, ns
  * @pulsing: a slot moved since @first_at_ns, and not all are stale by now
  * @out: at the last look no vCPU had been where it could run for a while
+ * @resuming: likewise at all looks since the VMM resumed the VM
  * @host_late: the last look came too late, or too much was stolen from the host
  * @robbed: too much was stolen from the host, when that was last judged
  * @deaf: a CPU of the host has been asked and has not answered for too long
@@ -107,6 +108,7 @@ struct kvmhb_watch {
 	u64 waited_ns;
 	bool pulsing;
 	bool out;
+	bool resuming;
 	bool host_late;
 	bool robbed;
 	bool deaf;

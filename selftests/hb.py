@@ -234,6 +234,11 @@ class Guest:
             self._events.remove(event)
         return event.get("data", {})
 
+    def forget_events(self, name):
+        """Forget the QMP events of a name that nobody waited for yet."""
+        with self._changed:
+            self._events = [event for event in self._events if event["event"] != name]
+
     def kill(self, signum=signal.SIGKILL):
         """Send QEMU a signal."""
         self.process.send_signal(signum)

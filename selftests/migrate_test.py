@@ -59,8 +59,9 @@ class Vm:
         return guest
 
     def begin(self, uri=URI):
-        """Begin a migration. How it goes is told of this one alone, and not of that by which the VM came."""
+        """Begin a migration. How it goes is told of this one alone, and not of those before."""
         self.guest.qmp("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
+        self.guest.forget_events("MIGRATION")
         self.guest.qmp("migrate", uri=uri)
 
     def migration_ends(self):
