@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """bench_vmm.py: what a beat costs, and how exactly silence is noticed, where no Linux guest is needed: with the minimal
-VMM (vmm/vmm.c). Runs inside the host that `rig/host --icount` boots, where one ns is one instruction, with the host
+VMM (vmm/). Runs inside the host that `rig/host --icount` boots, where one ns is one instruction, with the host
 module loaded. Writes KVMHB_OUT/vmm.json:
 
     {"rows": [{"name": ..., "what": one line, "instructions": per beat, "guest": of them the guest's, "host": the
@@ -24,7 +24,7 @@ from monitor import Event, Monitor, states_traced
 RINGS = 50000
 PULSES = 5000000
 
-# Instructions of the guest's loop, see guest_ring and guest_pulse in vmm.c.
+# Instructions of the guest's loop, see guest_ring and guest_pulse in vmm/guest.c.
 RING_GUEST = 3
 PULSE_GUEST = 4
 

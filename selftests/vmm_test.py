@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""The doorbell that KVM itself rings, and guests that no Linux would be, by the minimal VMM (vmm/vmm.c).
+"""The doorbell that KVM itself rings, and guests that no Linux would be, by the minimal VMM (vmm/).
 
     vmm_test.py [TEST...]
 

@@ -13,7 +13,7 @@
 #include "kvm_heartbeat.h"
 #include "monitor.h"
 
-/* Where the regions are in the device's file. A VMM asks for that, see vmm/vmm.c. */
+/* Where the regions are in the device's file. A VMM asks for that, see vmm/device.c. */
 #define BAR0 ((off_t)VFIO_PCI_BAR0_REGION_INDEX << 40)
 #define BAR2 ((off_t)VFIO_PCI_BAR2_REGION_INDEX << 40)
 #define CONFIG ((off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
