@@ -153,17 +153,21 @@ class Monitor:
                 if not poll.poll(max(0, (end - time.monotonic()) * 1000)):
                     raise Timeout(f"waited {timeout} s for state {state}, it is {now}")
 
-    def log(self):
-        """The kernel's log lines about this monitor's guest, without time and name."""
+    def lines(self):
+        """The kernel's log lines about this monitor, without time and name."""
         lines = []
         with open("/dev/kmsg", "rb", buffering=0) as kmsg:
             os.set_blocking(kmsg.fileno(), False)
             while record := kmsg.read(8192):
                 line = record.decode(errors="replace").split(";", 1)[1].split("\n")[0]
                 head, found, text = line.partition(f"kvm_heartbeat {self.uuid}: ")
-                if found and not head and text.startswith("guest is "):
+                if found and not head:
                     lines.append(text)
         return lines
+
+    def log(self):
+        """Those about its guest's state."""
+        return [line for line in self.lines() if line.startswith("guest is ")]
 
     def remove(self):
         """Remove the monitor and what followed it."""

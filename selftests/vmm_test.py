@@ -1,17 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""The doorbell that KVM itself rings, and guests that no Linux would be, by the minimal VMM (vmm/).
+"""The doorbell that KVM itself rings, guests that no Linux would be, and how they move: by the minimal VMM (vmm/).
 
     vmm_test.py [TEST...]
 
 Runs inside the rig's host; prints TAP. Each test has a VM and a monitor of its own, and may return why it is skipped.
 """
 
+import contextlib
+import fcntl
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -30,7 +34,24 @@ class Vm:
     def __init__(self, monitor, *arguments):
         self.others = set(vms())
         self.process = subprocess.Popen([VMM, "-m", monitor.uuid, *arguments], stdout=subprocess.PIPE, text=True)
+        self.restored = self.stream("restored") if "-i" in arguments else None
+        self.expect_up()
+
+    def expect_up(self):
+        """The VMM says that the guest runs."""
         expect(self.process.stdout.readline(), "up\n", "the VMM")
+
+    def stream(self, word):
+        """The VMM says this word of the devices' streams: the bytes of these."""
+        line = self.process.stdout.readline()
+        said, size = line.split(" ns=")[0].split(" bytes=")
+        expect(said, word, "the VMM")
+        return int(size)
+
+    def save(self):
+        """Save it to where -o says: the bytes of the devices' streams. The VMM then waits for its end."""
+        self.process.send_signal(signal.SIGHUP)
+        return self.stream("saved")
 
     def exits(self, kind):
         """How many exits of a kind its vCPUs had."""
@@ -196,7 +217,173 @@ def test_steps(monitor):
         expect(vm.end(), 0, "status of the VMM")
 
 
-ALL = "beats", "beats_eventfd", "spins", "halts", "stops", "fails", "rounds", "finest", "storm", "memory_high", "steps"
+@contextlib.contextmanager
+def another():
+    """One more monitor, to move to, and a folder for what moves."""
+    monitor = Monitor()
+    with tempfile.TemporaryDirectory() as folder:
+        yield monitor, f"{folder}/vm"
+    monitor.remove()
+
+
+# How long a pause was is not of the test's making.
+GONE = re.compile(r"(gone|heartbeat) [0-9.]+ s")
+
+
+def log(monitor):
+    """Its lines without durations."""
+    return [GONE.sub(r"\1", line) for line in monitor.log()]
+
+
+def expect_moves(vm, monitor, before=("alive",)):
+    """The VMM, which has saved its VM, ends: nobody misses the guest."""
+    expect(vm.end(), 0, "status of the VMM")
+    monitor.wait_state("detached")
+    expect(monitor.history(), ["waiting", *before, "detached:migrated"], "of the source")
+
+
+def expect_goes_on(vm, target, source):
+    """A guest that beat on the source goes on beating."""
+    beat = target.wait_event("beat")
+    expect(beat.beats, source.number("beats") + 1, "first beat on the target")
+    target.wait_beats(3)
+    expect(target.history(), ["waiting", "paused:paused", "alive"], "of the target")
+    expect(log(target), ["guest is waiting", "guest is alive, gone"], "the target's log")
+    expect(target.number("outages"), 0, "outages")
+    expect(vm.end(), 0, "status of the VMM")
+    target.wait_state("detached", cause="vmm-gone")
+
+
+def by_file(monitor, doorbell):
+    """Two CPUs beat, are saved to a file, and go on beating on another monitor."""
+    with another() as (target, image):
+        with Vm(monitor, "-d", doorbell, "-c", "2", "-o", image, "beat") as vm:
+            monitor.wait_beats(3)
+            saved = vm.save()
+            expect_moves(vm, monitor, ["alive", "paused:paused"])
+        expect(log(monitor), ["guest is waiting", "guest is alive", "guest is detached (migrated)"], "the source's log")
+        with Vm(target, "-d", doorbell, "-i", image) as vm:
+            expect(vm.restored, saved, "bytes restored")
+            exits = vm.exits("mmio_exits")
+            expect_goes_on(vm, target, monitor)
+            return exits
+
+
+def test_moves(monitor):
+    """A guest that beats is saved to a file and goes on by another monitor: paused, migrated; not missed"""
+    by_file(monitor, "exit")
+
+
+def test_moves_eventfd(monitor):
+    """The same with a doorbell that KVM rings: the target has one of its own"""
+    expect(by_file(monitor, "ioeventfd"), 0, "exits")
+
+
+def test_moves_by_pipe(monitor):
+    """A guest that beats goes over from one VMM to another, which runs beside it"""
+    with another() as (target, pipe):
+        os.mkfifo(pipe)
+        with Vm(monitor, "-d", "ioeventfd", "-o", pipe, "beat") as vm:
+            monitor.wait_beats(2)
+            vm.process.send_signal(signal.SIGHUP)
+            with Vm(target, "-d", "ioeventfd", "-i", pipe) as goes_on:
+                expect(vm.stream("saved"), goes_on.restored, "bytes restored")
+                expect_moves(vm, monitor, ["alive", "paused:paused"])
+                expect_goes_on(goes_on, target, monitor)
+
+
+def test_moves_silent(monitor):
+    """A guest that is unresponsive moves with its outage, which is the same one there, and goes on"""
+    with another() as (target, image):
+        with Vm(monitor, "-c", "2", "-o", image, "beat", "3", "halt") as vm:
+            monitor.wait_state("unresponsive", cause="halted")
+            vm.save()
+            before = monitor.history()[1:]
+            expect_moves(vm, monitor, before)
+        expect(log(monitor)[-1], "guest is detached (migrated)", "the source's log")
+        down_ns = monitor.number("downtime_ns")
+        with Vm(target, "-i", image) as vm:
+            expect(target.wait_state("unresponsive").cause, "halted")
+            for _ in range(2):
+                time.sleep(3 * INTERVAL / SEC)
+                seen_ns = target.number("downtime_ns")
+                expect_in(seen_ns, down_ns + 1, TIMEOUT * SEC, "downtime_ns")
+                down_ns = seen_ns
+            target.mark()
+            expect(target.history(), ["waiting", "unresponsive:halted"], "of the target")
+            expect(log(target), ["guest is waiting", "guest is unresponsive, last heartbeat ago (halted)"],
+                   "the target's log")
+            expect((target.number("outages"), target.number("beats")), (1, 3), "outages and beats")
+            expect(vm.end(), 0, "status of the VMM")
+
+
+def test_moves_damaged(monitor):
+    """What is cut off, or damaged, the device refuses: its monitor is as fresh as before, and may be used"""
+    with another() as (target, image):
+        with Vm(monitor, "-o", image, "beat") as vm:
+            monitor.wait_beats(2)
+            size = vm.save()
+            expect_moves(vm, monitor, ["alive", "paused:paused"])
+        whole = pathlib.Path(image).read_bytes()
+        for damaged, said, why in (
+                (whole[:-1], "the device cannot enter the state STOP", "the stream ends too early"),
+                (whole[:-size // 2] + bytes([whole[-size // 2] ^ 1]) + whole[-size // 2 + 1:],
+                 "the device refuses the stream", "the stream's checksum is wrong")):
+            pathlib.Path(image).write_bytes(damaged)
+            since = target.mark()
+            refused = subprocess.run([VMM, "-m", target.uuid, "-i", image], check=False, timeout=TIMEOUT,
+                                     stderr=subprocess.PIPE, text=True)
+            expect(refused.returncode, 1, "status of the VMM")
+            expect(refused.stderr.startswith(f"vmm: {target.uuid}: {said}"), True, refused.stderr)
+            target.wait_state("detached", since)
+            expect(target.history(since), ["waiting", "detached:vmm-gone"], "of the target")
+            refusal = target.lines()[-2]
+            expect(refusal.startswith(f"the guest cannot go on here: {why}"), True, refusal)
+            expect(target.number("beats"), 0, "beats")
+        since = target.mark()
+        pathlib.Path(image).write_bytes(whole)
+        with Vm(target, "-i", image) as vm:
+            target.wait_beats(2)
+            expect(target.history(since), ["waiting", "paused:paused", "alive"], "of the target")
+            expect(vm.end(), 0, "status of the VMM")
+
+
+def test_moves_not(monitor):
+    """A guest that was to move, and could not or shall not, is alive again, however long that took: it was not late"""
+    with another() as (_, image):
+        os.mkfifo(image)
+        with Vm(monitor, "-d", "ioeventfd", "-o", image, "beat") as vm:
+            # Whoever reads takes a part, and leaves.
+            monitor.wait_beats(2)
+            since = monitor.mark()
+            reader = os.open(image, os.O_RDONLY | os.O_NONBLOCK)
+            fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+            vm.process.send_signal(signal.SIGHUP)
+            monitor.wait_state("paused", since)
+            time.sleep(4 * INTERVAL / SEC)
+            os.close(reader)
+            vm.expect_up()
+            monitor.wait_beats(3)
+            # There is no room.
+            os.unlink(image)
+            os.symlink("/dev/full", image)
+            vm.process.send_signal(signal.SIGHUP)
+            vm.expect_up()
+            monitor.wait_beats(3)
+            # All is saved, but nobody wants it.
+            os.unlink(image)
+            vm.save()
+            time.sleep(4 * INTERVAL / SEC)
+            vm.process.send_signal(signal.SIGHUP)
+            vm.expect_up()
+            monitor.wait_beats(3)
+            expect(monitor.history(since), 3 * ["paused:paused", "alive"], "while it did not move")
+            expect(vm.end(), 0, "status of the VMM")
+    monitor.wait_state("detached", cause="vmm-gone")
+
+
+ALL = ("beats", "beats_eventfd", "spins", "halts", "stops", "fails", "rounds", "finest", "storm", "memory_high",
+       "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_silent", "moves_damaged", "moves_not")
 
 
 def main():

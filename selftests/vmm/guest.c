@@ -198,6 +198,12 @@ void memory_close(void)
 	munmap(memory, memory_size);
 }
 
+void *memory_get(__u64 *size)
+{
+	*size = memory_size;
+	return memory;
+}
+
 /* One that beats shall fall silent. */
 void guest_silence(void)
 {

@@ -31,6 +31,7 @@ const struct guest *guest_find(const char *name);
 
 void memory_open(unsigned int nr_vcpus);
 void memory_close(void);
+void *memory_get(__u64 *size);
 
 void guest_silence(void);
 void guest_begin(const struct guest_run *how, unsigned int nr, struct kvm_regs *r,

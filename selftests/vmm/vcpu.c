@@ -28,6 +28,7 @@ int done;
 static struct guest_run running;
 static size_t run_size;
 static sem_t begun, parked;
+static bool started;
 static bool stepping;	/* the debugger has all vCPUs go step by step */
 
 static void stats_open(struct vcpu *vcpu)
@@ -256,15 +257,20 @@ void start_vcpus(void)
 		vcpus[nr].run->immediate_exit = 0;
 	for (nr = 0; nr < nr_vcpus; nr++)
 		sem_post(&vcpus[nr].go);
+	started = true;
 }
 
+/* If they are started. */
 void stop_vcpus(void)
 {
 	unsigned int nr;
 
+	if (!started)
+		return;
 	kick_vcpus(STOP);
 	for (nr = 0; nr < nr_vcpus; nr++)
 		sem_wait(&parked);
+	started = false;
 }
 
 /* As a debugger has them go, or no more. */

@@ -3,8 +3,9 @@
  * vmm: the least that gives a guest the heartbeat device, see print_usage() below
  *
  * For those who write a VMM: what the device needs of one is in device.c, with
- * ../vfio/monitor.c, and main() has the order. The rest is a machine without PCI
- * (vm.c, vcpu.c), whose tiny guests (guest.c) know where the device is.
+ * ../vfio/monitor.c, and main() has the order; what it needs to move with its VM is in
+ * migrate.c. The rest is a machine without PCI (vm.c, vcpu.c), which can be saved (image.c),
+ * and whose tiny guests (guest.c) know where the device is.
  *
  * Build with gcc -O2 -Wall -Wextra -Werror -I../../uapi -I../vfio *.c ../vfio/monitor.c.
  */
@@ -28,6 +29,8 @@
 
 #include "device.h"
 #include "guest.h"
+#include "image.h"
+#include "migrate.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -35,14 +38,15 @@
 static bool ioeventfd;
 static __u64 rounds;
 static bool has_debugger;
-static struct guest_run how;
+static const char *input, *output;
+static struct guest_run how;	/* without input */
 
 static int signals;
 
 static noreturn void print_usage(void)
 {
 	fputs("usage: vmm [-m UUID] [-d exit|ioeventfd] [-c VCPUS] [-r ROUNDS] [-s] [-t KIB]\n"
-	      "           GUEST [ARGS]\n"
+	      "           [-o FILE] GUEST [ARGS] | -i FILE\n"
 	      "\n"
 	      "Run a tiny guest with the heartbeat device, until it is done or SIGTERM or SIGINT comes.\n"
 	      "\n"
@@ -59,6 +63,12 @@ static noreturn void print_usage(void)
 	      "  -s          at SIGUSR2, have the vCPUs execute one instruction at a time, as fast as\n"
 	      "              it goes, and take no interrupts, as a debugger does; at the next, go on\n"
 	      "  -t KIB      use so much new memory for each access that this program passes on\n"
+	      "  -o FILE     at SIGHUP, stop, save the VM to FILE, which may be a pipe, and say\n"
+	      "              'saved bytes=NUMBER ns=TIME' of the devices' streams. Then end at SIGTERM:\n"
+	      "              the VM goes on elsewhere. Or go on at SIGHUP, and say 'up'; likewise if\n"
+	      "              it cannot be saved\n"
+	      "  -i FILE     go on with the VM that was saved there; say 'restored bytes=NUMBER ns=TIME\n"
+	      "              run_ns=TIME' of the devices' streams, to load and then to run, and 'up'\n"
 	      "\n"
 	      "GUEST, when it has armed:\n"
 	      "  ring N      ring the doorbell N times, on each vCPU, and say at what cost:\n"
@@ -75,6 +85,42 @@ static noreturn void print_usage(void)
 	exit(2);
 }
 
+/* Who had us save the VM says where it goes on. Return: whether that is elsewhere. */
+static bool wait_moved(void)
+{
+	struct signalfd_siginfo signal;
+
+	do
+		check(read(signals, &signal, sizeof(signal)), "cannot read a signal");
+	while (signal.ssi_signo == SIGUSR2);
+	return signal.ssi_signo != SIGHUP;
+}
+
+/* Return: whether the VM goes on elsewhere. If not, it runs. */
+static bool move(void)
+{
+	/* A pipe waits for its other end here, while the VM still runs. */
+	int file = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool moved;
+
+	if (file < 0) {
+		warn("%s", output);
+		return false;
+	}
+	stop_vcpus();
+	moved = image_save(file);
+	close(file);
+	if (moved && !wait_moved()) {
+		moved = false;
+		devices_run();
+	}
+	if (!moved) {
+		start_vcpus();
+		puts("up");
+	}
+	return moved;
+}
+
 /* Until there is something in @fd. Return: false if a signal has come that is to end us. */
 static bool wait_for(int fd, short events)
 {
@@ -89,6 +135,11 @@ static bool wait_for(int fd, short events)
 		if (!fds[0].revents)
 			return true;
 		check(read(signals, &signal, sizeof(signal)), "cannot read a signal");
+		if (signal.ssi_signo == SIGHUP) {
+			if (move())
+				return false;
+			continue;
+		}
 		if (signal.ssi_signo != SIGUSR2)
 			return false;
 		if (has_debugger)
@@ -184,6 +235,8 @@ static void parse_guest(int argc, char **argv)
 		errx(2, "-r is for a guest with a monitor that falls silent: beat K, spin or halt");
 	if (guest->beats && !devices[0].uuid)
 		errx(2, "beat needs a monitor (-m), which has the interval");
+	if (output && (!devices[0].uuid || guest->counted || rounds))
+		errx(2, "-o is for a guest with a monitor, not for ring and pulse, nor for -r");
 }
 
 /* The main thread hears of signals by poll(2). Before there are threads: they inherit the mask. */
@@ -195,16 +248,34 @@ static void signals_open(void)
 	sigaddset(&heard, SIGTERM);
 	sigaddset(&heard, SIGINT);
 	sigaddset(&heard, SIGUSR2);
+	if (output)
+		sigaddset(&heard, SIGHUP);
+	/* A pipe whose other end is gone is an error like any other. */
+	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &heard, NULL);
 	signals = check(signalfd(-1, &heard, SFD_CLOEXEC), "signalfd");
 }
 
+/* What kind of VM is in there is known first of all: it decides what is opened. */
+static int open_input(struct image_head *head)
+{
+	int file = check(open(input, O_RDONLY | O_CLOEXEC), input);
+
+	image_read_head(file, head);
+	if (head->nr_devices != nr_devices)
+		errx(1, "%s has a VM of %u monitors: give as many", input, head->nr_devices);
+	nr_vcpus = head->nr_vcpus;
+	return file;
+}
+
 int main(int argc, char **argv)
 {
+	struct image_head head;
+	int file = -1;
 	__u64 silences;
 	int option;
 
-	while ((option = getopt(argc, argv, "+m:d:c:r:st:")) != -1) {
+	while ((option = getopt(argc, argv, "+m:d:c:r:st:o:i:")) != -1) {
 		if (option == 'm')
 			devices[0].uuid = optarg;
 		else if (option == 'd' && (!strcmp(optarg, "exit") || !strcmp(optarg, "ioeventfd")))
@@ -217,10 +288,19 @@ int main(int argc, char **argv)
 			has_debugger = true;
 		else if (option == 't')
 			touched = parse(optarg, "a number of KiB", 1 << 20) << 10;
+		else if (option == 'o')
+			output = optarg;
+		else if (option == 'i')
+			input = optarg;
 		else
 			print_usage();
 	}
-	parse_guest(argc - optind, argv + optind);
+	if (!input)
+		parse_guest(argc - optind, argv + optind);
+	else if (!devices[0].uuid || rounds || argc > optind)
+		print_usage();
+	if (input)
+		file = open_input(&head);
 	if (!nr_vcpus)
 		print_usage();
 	setlinebuf(stdout);
@@ -232,12 +312,19 @@ int main(int argc, char **argv)
 	signals_open();
 	threads_open();
 
-	reset_vcpus(&how);
-	start_vcpus();
-	/* What is counted is not to be disturbed by us. */
-	if (!how.guest->counted) {
-		wait_begun();
+	if (input) {
+		image_restore(file, &head);
+		close(file);
+		start_vcpus();
 		puts("up");
+	} else {
+		reset_vcpus(&how);
+		start_vcpus();
+		/* What is counted is not to be disturbed by us. */
+		if (!how.guest->counted) {
+			wait_begun();
+			puts("up");
+		}
 	}
 	if (rounds) {
 		silences = run_rounds();
