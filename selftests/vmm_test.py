@@ -221,6 +221,7 @@ def test_steps(monitor):
 def another():
     """One more monitor, to move to, and a folder for what moves."""
     monitor = Monitor()
+    monitor.set("interval_ns", INTERVAL)
     with tempfile.TemporaryDirectory() as folder:
         yield monitor, f"{folder}/vm"
     monitor.remove()
@@ -235,23 +236,26 @@ def log(monitor):
     return [GONE.sub(r"\1", line) for line in monitor.log()]
 
 
-def expect_moves(vm, monitor, before=("alive",)):
+def expect_moves(vm, *sources, before=("alive", "paused:paused")):
     """The VMM, which has saved its VM, ends: nobody misses the guest."""
     expect(vm.end(), 0, "status of the VMM")
-    monitor.wait_state("detached")
-    expect(monitor.history(), ["waiting", *before, "detached:migrated"], "of the source")
+    for source in sources:
+        source.wait_state("detached")
+        expect(source.history(), ["waiting", *before, "detached:migrated"], "of the source")
 
 
-def expect_goes_on(vm, target, source):
-    """A guest that beat on the source goes on beating."""
-    beat = target.wait_event("beat")
-    expect(beat.beats, source.number("beats") + 1, "first beat on the target")
-    target.wait_beats(3)
-    expect(target.history(), ["waiting", "paused:paused", "alive"], "of the target")
-    expect(log(target), ["guest is waiting", "guest is alive, gone"], "the target's log")
-    expect(target.number("outages"), 0, "outages")
+def expect_goes_on(vm, *moves):
+    """A guest that beat on the source, the second of each pair, goes on beating on the target, the first."""
+    for target, source in moves:
+        beat = target.wait_event("beat")
+        expect(beat.beats, source.number("beats") + 1, "first beat on the target")
+        target.wait_beats(3)
+        expect(target.history(), ["waiting", "paused:paused", "alive"], "of the target")
+        expect(log(target), ["guest is waiting", "guest is alive, gone"], "the target's log")
+        expect(target.number("outages"), 0, "outages")
     expect(vm.end(), 0, "status of the VMM")
-    target.wait_state("detached", cause="vmm-gone")
+    for target, _ in moves:
+        target.wait_state("detached", cause="vmm-gone")
 
 
 def by_file(monitor, doorbell):
@@ -260,12 +264,12 @@ def by_file(monitor, doorbell):
         with Vm(monitor, "-d", doorbell, "-c", "2", "-o", image, "beat") as vm:
             monitor.wait_beats(3)
             saved = vm.save()
-            expect_moves(vm, monitor, ["alive", "paused:paused"])
+            expect_moves(vm, monitor)
         expect(log(monitor), ["guest is waiting", "guest is alive", "guest is detached (migrated)"], "the source's log")
         with Vm(target, "-d", doorbell, "-i", image) as vm:
             expect(vm.restored, saved, "bytes restored")
             exits = vm.exits("mmio_exits")
-            expect_goes_on(vm, target, monitor)
+            expect_goes_on(vm, (target, monitor))
             return exits
 
 
@@ -288,8 +292,21 @@ def test_moves_by_pipe(monitor):
             vm.process.send_signal(signal.SIGHUP)
             with Vm(target, "-d", "ioeventfd", "-i", pipe) as goes_on:
                 expect(vm.stream("saved"), goes_on.restored, "bytes restored")
-                expect_moves(vm, monitor, ["alive", "paused:paused"])
-                expect_goes_on(goes_on, target, monitor)
+                expect_moves(vm, monitor)
+                expect_goes_on(goes_on, (target, monitor))
+
+
+def test_moves_two(monitor):
+    """A VM with two monitors, each of which has two of its CPUs, moves to two others"""
+    with another() as (second, image), another() as (target, _), another() as (other, _):
+        with Vm(monitor, "-m", second.uuid, "-d", "ioeventfd", "-c", "4", "-o", image, "beat") as vm:
+            monitor.wait_beats(2)
+            second.wait_beats(2)
+            saved = vm.save()
+            expect_moves(vm, monitor, second)
+        with Vm(target, "-m", other.uuid, "-d", "ioeventfd", "-i", image) as vm:
+            expect(vm.restored, saved, "bytes restored")
+            expect_goes_on(vm, (target, monitor), (other, second))
 
 
 def test_moves_silent(monitor):
@@ -299,7 +316,7 @@ def test_moves_silent(monitor):
             monitor.wait_state("unresponsive", cause="halted")
             vm.save()
             before = monitor.history()[1:]
-            expect_moves(vm, monitor, before)
+            expect_moves(vm, monitor, before=before)
         expect(log(monitor)[-1], "guest is detached (migrated)", "the source's log")
         down_ns = monitor.number("downtime_ns")
         with Vm(target, "-i", image) as vm:
@@ -323,7 +340,7 @@ def test_moves_damaged(monitor):
         with Vm(monitor, "-o", image, "beat") as vm:
             monitor.wait_beats(2)
             size = vm.save()
-            expect_moves(vm, monitor, ["alive", "paused:paused"])
+            expect_moves(vm, monitor)
         whole = pathlib.Path(image).read_bytes()
         for damaged, said, why in (
                 (whole[:-1], "the device cannot enter the state STOP", "the stream ends too early"),
@@ -383,7 +400,7 @@ def test_moves_not(monitor):
 
 
 ALL = ("beats", "beats_eventfd", "spins", "halts", "stops", "fails", "rounds", "finest", "storm", "memory_high",
-       "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_silent", "moves_damaged", "moves_not")
+       "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_two", "moves_silent", "moves_damaged", "moves_not")
 
 
 def main():

@@ -210,25 +210,30 @@ void guest_silence(void)
 	__atomic_store_n(&memory->stop, 1, __ATOMIC_RELAXED);
 }
 
-/* The registers of vCPU @nr at the beginning of its guest: @sregs are as it was created. */
+/*
+ * The registers of vCPU @nr at the beginning of its guest: @sregs are as it was created. If there
+ * are several devices, the vCPUs take turns to use one, and are the first CPU to it, the second...
+ */
 void guest_begin(const struct guest_run *how, unsigned int nr, struct kvm_regs *r,
 		 struct kvm_sregs *sregs)
 {
 	static const __u8 divisors[] = { 11, 0, 1, 2, 3, 8, 9, 10 };	/* by 1, 2, 4 ... 128 */
+	const struct device *dev = &devices[nr % nr_devices];
+	unsigned int cpu = nr / nr_devices;
 	unsigned int shift = 0;
 
 	*r = (struct kvm_regs) {
 		.rip = offsetof(struct memory, code) + (how->guest->entry - guest_code),
 		.rsp = offsetof(struct memory, stacks[nr + 1]),
 		.rflags = 2,
-		.rdi = BAR0(0), .rsi = BAR2(0), .r11 = nr, .r12 = LAPIC,
-		.rbp = BAR2(0) + sizeof(struct kvm_heartbeat_pulse_header) +
-		       nr * sizeof(struct kvm_heartbeat_slot),
+		.rdi = BAR0(dev->nr), .rsi = BAR2(dev->nr), .r11 = cpu, .r12 = LAPIC,
+		.rbp = BAR2(dev->nr) + sizeof(struct kvm_heartbeat_pulse_header) +
+		       cpu * sizeof(struct kvm_heartbeat_slot),
 		.rbx = how->count, .rcx = how->then_halt,
 	};
 
 	/* KVM's local APIC counts nanoseconds, in 32 bits. */
-	r->r8 = device_config(&devices[0], &r->r9);
+	r->r8 = device_config(dev, &r->r9);
 	while (r->r9 >> shift > UINT32_MAX)
 		shift++;
 	if (shift >= sizeof(divisors) && how->guest->beats)

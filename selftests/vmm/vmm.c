@@ -45,13 +45,15 @@ static int signals;
 
 static noreturn void print_usage(void)
 {
-	fputs("usage: vmm [-m UUID] [-d exit|ioeventfd] [-c VCPUS] [-r ROUNDS] [-s] [-t KIB]\n"
+	fputs("usage: vmm [-m UUID]... [-d exit|ioeventfd] [-c VCPUS] [-r ROUNDS] [-s] [-t KIB]\n"
 	      "           [-o FILE] GUEST [ARGS] | -i FILE\n"
 	      "\n"
 	      "Run a tiny guest with the heartbeat device, until it is done or SIGTERM or SIGINT comes.\n"
 	      "\n"
 	      "  -m UUID     the monitor; without it the guest has memory for a pulse page, and\n"
-	      "              nobody takes note of what it writes to the registers\n"
+	      "              nobody takes note of what it writes to the registers. With several,\n"
+	      "              each has a device, which the vCPUs take turns to use: with two, vCPUs\n"
+	      "              0, 2 ... are CPUs 0, 1 ... of the first\n"
 	      "  -d exit     the doorbell is a write like any other: an exit to this program, which\n"
 	      "              passes it on (default)\n"
 	      "  -d ioeventfd\n"
@@ -233,6 +235,8 @@ static void parse_guest(int argc, char **argv)
 		print_usage();
 	if (rounds && !(devices[0].uuid && (guest->silent || (guest->beats && how.count))))
 		errx(2, "-r is for a guest with a monitor that falls silent: beat K, spin or halt");
+	if (rounds && nr_devices > 1)
+		errx(2, "-r is for one monitor");
 	if (guest->beats && !devices[0].uuid)
 		errx(2, "beat needs a monitor (-m), which has the interval");
 	if (output && (!devices[0].uuid || guest->counted || rounds))
@@ -271,13 +275,14 @@ static int open_input(struct image_head *head)
 int main(int argc, char **argv)
 {
 	struct image_head head;
+	unsigned int nr_monitors = 0;
 	int file = -1;
 	__u64 silences;
 	int option;
 
 	while ((option = getopt(argc, argv, "+m:d:c:r:st:o:i:")) != -1) {
-		if (option == 'm')
-			devices[0].uuid = optarg;
+		if (option == 'm' && nr_monitors < MAX_DEVICES)
+			devices[nr_monitors++].uuid = optarg;
 		else if (option == 'd' && (!strcmp(optarg, "exit") || !strcmp(optarg, "ioeventfd")))
 			ioeventfd = !strcmp(optarg, "ioeventfd");
 		else if (option == 'c')
@@ -295,14 +300,16 @@ int main(int argc, char **argv)
 		else
 			print_usage();
 	}
+	if (nr_monitors)
+		nr_devices = nr_monitors;
 	if (!input)
 		parse_guest(argc - optind, argv + optind);
 	else if (!devices[0].uuid || rounds || argc > optind)
 		print_usage();
 	if (input)
 		file = open_input(&head);
-	if (!nr_vcpus)
-		print_usage();
+	if (nr_vcpus < nr_devices)
+		errx(2, "each monitor needs a vCPU (-c)");
 	setlinebuf(stdout);
 
 	vm_open();
