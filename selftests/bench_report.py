@@ -48,6 +48,11 @@ def percentile(values, permille):
     return sorted(values)[-(-len(values) * permille // 1000) - 1]
 
 
+def downtimes(row):
+    """How long the VM stood still for the device's sake, in each move."""
+    return [sum(parts) for parts in zip(row["save"], row["restore"], row["run"])]
+
+
 class Report:
     """What was found, all of it optional."""
 
@@ -56,6 +61,7 @@ class Report:
         self.vcpu_rows = found.get("guest", {}).get("vcpus", [])
         self.pulse = found.get("guest", {}).get("pulse")
         self.latency = found.get("vmm", {}).get("latency", {})
+        self.moves = found.get("vmm", {}).get("moves", [])
         self.sizes = found.get("scale", {}).get("sizes", [])
 
     def ratio(self, name, to):
@@ -89,6 +95,14 @@ class Report:
                       [number(percentile(found[clock], permille)) for permille in (500, 990, 999, 1000)]
                       for kind, cause, found in rows for clock in ("wall", "run")])
 
+    def moving(self):
+        """By vCPUs, in the median; and the longest."""
+        return table([">vCPUs", ">bytes", ">save", ">restore", ">run", ">downtime", ">longest"],
+                     [[number(row["cpus"]), number(row["bytes"])] +
+                      [number(percentile(row[part], 500)) for part in ("save", "restore", "run")] +
+                      [number(percentile(downtimes(row), permille)) for permille in (500, 1000)]
+                      for row in self.moves])
+
     def scale(self):
         """By monitors."""
         return table(["monitors", ">instructions/s beyond", ">a beat", ">bare", ">bytes", ">pulse page",
@@ -119,6 +133,9 @@ class Report:
                        p999 / 200000)
             early = sum(ns < 0 for found in self.latency.values() for clock in ("run", "wall") for ns in found[clock])
             yield "detections before the deadline", "0", number(early), 1 + early
+        if self.moves:
+            longest = max(ns for row in self.moves for ns in downtimes(row))
+            yield "a move: downtime of the device, longest, ns", "<= 1 000 000", number(longest), longest / 1000000
         for row in self.sizes:
             if row["monitors"] != 10000:
                 continue
@@ -193,6 +210,7 @@ def main():
                                ("vCPUs: per interval, without what the guest does when idle", report.vcpu_rows,
                                 report.vcpus),
                                ("Detection: ns from the deadline until the report", report.latency, report.latencies),
+                               ("Moves to another monitor: instructions", report.moves, report.moving),
                                ("Scale: monitors that beat at 1 Hz, then fall silent", report.sizes, report.scale),
                                ("Targets", True, report.targets)):
         if there:
