@@ -23,9 +23,11 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
-# What takes too long for check: a host and a guest that look for data races, and boots.
+# What takes too long for check: mutated streams, a host and a guest that look for data races, and boots.
+STREAMS ?= 1000000
 BOOTS ?= 200
 torture:
+	@selftests/fuzz/stream $(STREAMS)
 	@selftests/check kcsan kcsan-guest
 	@selftests/boots $(BOOTS)
 

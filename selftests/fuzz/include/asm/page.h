@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SHIM_ASM_PAGE_H
+#define SHIM_ASM_PAGE_H
+
+#define PAGE_SHIFT	12
+
+#endif /* SHIM_ASM_PAGE_H */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the pure files of host-module/ need of the kernel, to be built as they are in
+ * userspace. The other headers here have what is left.
+ */
+#ifndef SHIM_LINUX_TYPES_H
+#define SHIM_LINUX_TYPES_H
+
+#include_next <linux/types.h>
+#include <asm/byteorder.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
+
+#define U32_MAX		UINT32_MAX
+#define U64_MAX		UINT64_MAX
+
+#define cpu_to_le16	__cpu_to_le16
+#define cpu_to_le32	__cpu_to_le32
+#define cpu_to_le64	__cpu_to_le64
+#define le16_to_cpu	__le16_to_cpu
+#define le32_to_cpu	__le32_to_cpu
+#define le64_to_cpu	__le64_to_cpu
+
+#endif /* SHIM_LINUX_TYPES_H */
