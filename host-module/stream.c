@@ -261,8 +261,9 @@ static bool stream_is_consistent(const struct kvmhb_saved *saved)
  *
  * The PCI configuration space and the pulse page are the guest's to write, and not judged.
  *
- * Return: 0; as kvmhb_stream_parse_head(); -EBADMSG if its checksum is wrong; -EINVAL if it
- * says what cannot be. @saved means nothing then.
+ * Return: 0; as kvmhb_stream_parse_head(); -ENODATA if it is shorter than it says, -EFBIG if
+ * it is longer; -EBADMSG if its checksum is wrong; -EINVAL if it says what cannot be. @saved
+ * means nothing then.
  */
 int kvmhb_stream_parse(const u8 *buf, size_t length, const struct kvmhb_stream_target *target,
 		       struct kvmhb_saved *saved, const char **why)
