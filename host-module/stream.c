@@ -217,6 +217,40 @@ static bool stream_state_is_possible(u64 state, u64 cause)
 	}
 }
 
+/* The last word of a guest that is in a state: nothing else brings it there. */
+static u64 stream_word(u64 state, u64 cause)
+{
+	switch (cause) {
+	case KVMHB_CAUSE_SHUTDOWN:
+		return KVM_HEARTBEAT_SHUTDOWN;
+	case KVMHB_CAUSE_REBOOT:
+		return KVM_HEARTBEAT_REBOOT;
+	case KVMHB_CAUSE_SUSPEND:
+		return KVM_HEARTBEAT_SUSPEND;
+	case KVMHB_CAUSE_UNLOAD:
+		return KVM_HEARTBEAT_UNLOAD;
+	case KVMHB_CAUSE_PANIC:
+		return KVM_HEARTBEAT_PANIC;
+	default:
+		return state == KVMHB_WAITING ? KVM_HEARTBEAT_NONE : KVM_HEARTBEAT_ARM;
+	}
+}
+
+/* Whether a VM's end may be explained so: by the state, or if it was reset, by one before. */
+static bool stream_goodbye_is_possible(u64 goodbye, u64 state, u64 cause)
+{
+	switch (state) {
+	case KVMHB_WAITING:
+		return !goodbye || stream_state_is_possible(KVMHB_STOPPED, goodbye) ||
+		       stream_state_is_possible(KVMHB_PANICKED, goodbye);
+	case KVMHB_STOPPED:
+	case KVMHB_PANICKED:
+		return goodbye == cause;
+	default:
+		return !goodbye;
+	}
+}
+
 /* What the fields of a stream say together. */
 static bool stream_is_consistent(const struct kvmhb_saved *saved)
 {
@@ -235,8 +269,11 @@ static bool stream_is_consistent(const struct kvmhb_saved *saved)
 		return false;
 	if (!stream_state_is_possible(saved->state, saved->cause))
 		return false;
-	if (saved->goodbye && !stream_state_is_possible(KVMHB_STOPPED, saved->goodbye) &&
-	    !stream_state_is_possible(KVMHB_PANICKED, saved->goodbye))
+	if (saved->lifecycle != stream_word(saved->state, saved->cause) ||
+	    !stream_goodbye_is_possible(saved->goodbye, saved->state, saved->cause))
+		return false;
+	/* Any word of the guest ends that. */
+	if (saved->lost && saved->state != KVMHB_WAITING)
 		return false;
 	if (saved->counted_ns > saved->silence_ns || saved->run_ns > saved->silence_ns)
 		return false;

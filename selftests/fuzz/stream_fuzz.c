@@ -16,7 +16,6 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "kvm_heartbeat.h"
 #include "stream.h"
 #include "stream_fuzz.h"
 #include "timing.h"
@@ -90,16 +89,16 @@ static const char * const saved_names[] = { KVMHB_SAVED_FIELDS(NAME) };
 
 static_assert(ARRAY_SIZE(saved_names) == NR_FIELDS);
 
-/* In which states, with which cause, a guest may go on. */
+/* In which states, with which cause, and after which word a guest may go on. */
 static const struct {
-	unsigned int state, cause;
+	unsigned int state, cause, word;
 } pairs[] = {
-	{ 1, 0 },						/* waiting */
-	{ 2, 0 },						/* alive */
-	{ 3, 5 }, { 3, 6 }, { 3, 7 },				/* degraded */
-	{ 5, 1 }, { 5, 2 }, { 5, 3 }, { 5, 4 }, { 5, 20 },	/* unresponsive */
-	{ 7, 13 }, { 7, 14 }, { 7, 15 }, { 7, 16 },		/* stopped */
-	{ 8, 17 }, { 8, 18 },					/* panicked */
+	{ 1, 0, 0 },							/* waiting */
+	{ 2, 0, 1 },							/* alive */
+	{ 3, 5, 1 }, { 3, 6, 1 }, { 3, 7, 1 },				/* degraded */
+	{ 5, 1, 1 }, { 5, 2, 1 }, { 5, 3, 1 }, { 5, 4, 1 }, { 5, 20, 1 },	/* unresponsive */
+	{ 7, 13, 2 }, { 7, 14, 3 }, { 7, 15, 4 }, { 7, 16, 5 },		/* stopped */
+	{ 8, 17, 6 }, { 8, 18, 1 },					/* panicked */
 };
 
 #define NR_PAIRS	ARRAY_SIZE(pairs)
@@ -181,12 +180,28 @@ static bool is_pair(u64 state, u64 cause)
 	return false;
 }
 
+/* What the guest said last, and what explains its end. */
+static bool words_may_be(const u8 *stream)
+{
+	u64 state = field(stream, "state"), cause = field(stream, "cause");
+	u64 goodbye = field(stream, "goodbye");
+	size_t i = 0;
+
+	while (pairs[i].state != state || pairs[i].cause != cause)
+		i++;
+	if (field(stream, "lifecycle") != pairs[i].word)
+		return false;
+	if (state == 1)
+		return !goodbye || is_pair(7, goodbye) || is_pair(8, goodbye);
+	return goodbye == (state >= 7 ? cause : 0) && !field(stream, "lost");
+}
+
 static bool fields_may_be(const u8 *stream)
 {
 	u64 interval = field(stream, "interval_ns"), timeout = field(stream, "timeout_set_ns");
 	u64 judged = field(stream, "judged_interval_ns");
 	u64 patience = field(stream, "judged_timeout_ns");
-	u64 state = field(stream, "state"), goodbye = field(stream, "goodbye");
+	u64 state = field(stream, "state");
 	u64 silence = field(stream, "silence_ns");
 	size_t i;
 
@@ -202,9 +217,7 @@ static bool fields_may_be(const u8 *stream)
 		return false;
 	if (field(stream, "config_seq") % 2)
 		return false;
-	if (!is_pair(state, field(stream, "cause")))
-		return false;
-	if (goodbye && !is_pair(7, goodbye) && !is_pair(8, goodbye))
+	if (!is_pair(state, field(stream, "cause")) || !words_may_be(stream))
 		return false;
 	if (field(stream, "counted_ns") > silence || field(stream, "run_ns") > silence)
 		return false;
@@ -466,6 +479,11 @@ static void mutate_field(u8 *stream)
 		pair = any(2 * NR_PAIRS);
 		put(at + 8 * 7, 8, pair < NR_PAIRS ? pairs[pair].state : any(9));
 		put(at + 8 * 8, 8, pair < NR_PAIRS ? pairs[pair].cause : any(22) * any(2));
+		if (pair < NR_PAIRS) {
+			put(at + 8 * 9, 8, pairs[pair].word);
+			put(at + 8 * 10, 8, pairs[pair].state >= 7 ? pairs[pair].cause : 0);
+			put(at + 8 * 11, 8, 0);
+		}
 		if (get(at + 8 * 7, 8) != 5)
 			memset(at + 8 * 23, 0, 3 * 8);
 		else if (!get(at + 8 * 14, 8))
@@ -612,7 +630,8 @@ size_t make_seed(unsigned int nr, u8 *data)
 		.acked_seq = 2,
 		.state = pairs[pair].state,
 		.cause = pairs[pair].cause,
-		.lifecycle = KVM_HEARTBEAT_ARM,
+		.lifecycle = pairs[pair].word,
+		.goodbye = pairs[pair].state >= 7 ? pairs[pair].cause : 0,
 		.beats = 1000,
 		.outages = 3,
 		.downtime_ns = 5000000000,
