@@ -213,6 +213,7 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 {
 	struct kvmhb_verdict new = mon->verdict;
+	bool retuning = mon->retuning;
 	u64 due_at_ns = 0;
 
 	lockdep_assert_held(&mon->lock);
@@ -232,6 +233,9 @@ static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 	kvmhb_monitor_change(mon, new.state, new.cause);
 	WRITE_ONCE(mon->tally.attention, !kvmhb_state_is_armed(mon->verdict.state));
 	kvmhb_turn_bring_forward(&mon->turn, due_at_ns);
+	/* As often as a user sets an interval: the turn is still that of the one before. */
+	if (retuning && !mon->retuning)
+		kvmhb_turn_now(&mon->turn);
 }
 
 /* Whether a beat is overdue, and there will be something to say about it. */

@@ -288,6 +288,22 @@ static void monitor_looks_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mon->turn.due_at_ns, 0);
 }
 
+/* A guest that arms anew by a shorter interval is not looked at by the longer one. */
+static void monitor_arms_by_another_interval(struct kunit *test)
+{
+	struct monitor_test *m = patient_monitor(test);
+	const u64 interval_ns = SEC, timeout_ns = MINUTE;
+
+	attach_and_arm(m);
+	KUNIT_EXPECT_EQ(test, kvmhb_monitor_configure(&m->mon, &interval_ns, &timeout_ns), 0);
+	KUNIT_EXPECT_TRUE(test, m->mon.retuning);
+	m->pulse.header->config_ack = m->pulse.header->config_seq;
+	kvmhb_monitor_lifecycle(&m->mon, KVM_HEARTBEAT_ARM);
+	flush_work(&m->mon.turn.work);
+	KUNIT_EXPECT_FALSE(test, m->mon.retuning);
+	KUNIT_EXPECT_LT(test, kvmhb_turn_due_at_ns(&m->mon.turn), ktime_get_ns() + MINUTE);
+}
+
 /* What a patrol or the lane may do itself, and what it leaves to a worker. */
 static void monitor_takes_turns(struct kunit *test)
 {
@@ -371,6 +387,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_counts_silence),
 	KUNIT_CASE(monitor_excuses),
 	KUNIT_CASE(monitor_looks_again),
+	KUNIT_CASE(monitor_arms_by_another_interval),
 	KUNIT_CASE(monitor_takes_turns),
 	KUNIT_CASE(monitor_stale_cpus),
 	{}
