@@ -23,6 +23,7 @@
  * @pulse: the pulse page; exists while the device is open
  * @kvm: the VM, held while the device is open; NULL without KVM
  * @lock: protects @space, @doorbell and what its face keeps; taken inside no other lock
+ *	but those of its face
  * @space: PCI configuration space
  * @doorbell: what rings besides writes that the VMM passes on
  */

@@ -94,9 +94,11 @@ struct kvmhb_saved {
 	u32 features;
 	u32 nr_slots;
 	u8 config[KVMHB_CONFIG_SPACE_USED];
+	/* private: as said above */
 #define KVMHB_SAVED_FIELD(name, max) u64 name;
 	KVMHB_SAVED_FIELDS(KVMHB_SAVED_FIELD)
 #undef KVMHB_SAVED_FIELD
+	/* public: */
 	unsigned int nr_seen;
 	struct kvmhb_saved_slot *slots;
 	const void *pulse;
