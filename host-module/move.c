@@ -59,6 +59,7 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 {
 	struct kvmhb_verdict goes_on;
 	u64 now_ns, pause_ns, last_at_ns;
+	bool silent;
 
 	mutex_lock(&mon->lock);
 	if (!mon->paused_at_ns)
@@ -76,8 +77,10 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 		kvmhb_tally_move_last_beat(&mon->tally, last_at_ns, last_at_ns + pause_ns);
 	mon->paused_at_ns = 0;
 	mon->moves = false;
-	kvmhb_watch_resume(&mon->watch, mon->vm.kvm, mon->verdict.state == KVMHB_UNRESPONSIVE,
-			   kvmhb_tally_last_beat_at_ns(&mon->tally));
+	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
+	silent = mon->verdict.state == KVMHB_UNRESPONSIVE &&
+		 last_at_ns == mon->outages.silent_since_ns;
+	kvmhb_watch_resume(&mon->watch, mon->vm.kvm, silent, last_at_ns);
 	if (mon->verdict.state == KVMHB_UNRESPONSIVE) {
 		kvmhb_turn_on_timer(&mon->turn, now_ns + mon->judging.timeout_ns);
 	} else if (kvmhb_state_is_armed(mon->verdict.state)) {

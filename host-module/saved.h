@@ -17,7 +17,7 @@
 
 /*
  * One line a field, each of 64 bits, in the order of the stream: name, the largest value
- * that is accepted. The stream is ABI (Documentation/migration.rst): add at the end.
+ * that is accepted. The stream is ABI (Documentation/stream.rst): add at the end.
  *
  * The configuration (see struct kvmhb_config), by what the guest is judged while it has not
  * acknowledged it, and the generations that were published and acknowledged:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a VM's migration carries of this device, byte by byte: Documentation/migration.rst.
+ * What a VM's migration carries of this device, byte by byte: Documentation/stream.rst.
  * Pure functions, tested by selftests/kunit and selftests/fuzz.
  */
 #ifndef KVMHB_STREAM_H

@@ -3,7 +3,7 @@
  * The states of a monitor, their causes, the words that users see for them, and what the
  * guest's own words mean. One line makes a state or a cause: enum, word and the room for the
  * longest follow from these two tables. The words are ABI (Documentation/sysfs.rst), and so
- * are their numbers (Documentation/migration.rst): add at the end, never rename.
+ * are their numbers (Documentation/stream.rst): add at the end, never rename.
  */
 #ifndef KVMHB_WORDS_H
 #define KVMHB_WORDS_H
