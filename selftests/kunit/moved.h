@@ -97,7 +97,7 @@ static inline void expect_goes_on(struct kunit *test, u64 now, u64 before, const
 }
 
 static inline void expect_same_counts(struct kunit *test, const struct kvmhb_readings *now,
-			       const struct kvmhb_readings *before, const char *what)
+				      const struct kvmhb_readings *before, const char *what)
 {
 	KUNIT_EXPECT_EQ_MSG(test, now->timing.interval_ns, before->timing.interval_ns, "%s", what);
 	KUNIT_EXPECT_EQ_MSG(test, now->timing.timeout_ns, before->timing.timeout_ns, "%s", what);

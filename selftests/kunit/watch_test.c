@@ -331,7 +331,7 @@ static void watch_run_clock(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, watch->run_ns, 0);
 
 	/* A beat, since the last look. */
-	look_after(w, HOUR, U64_MAX);
+	look_after(w, HOUR, S64_MAX);
 	KUNIT_EXPECT_EQ(test, watch->run_ns, 0);
 
 	/* The look was due a nanosecond after the last one: all but that is the host's. */
@@ -356,7 +356,7 @@ static void watch_late_looks(struct kunit *test)
 		{ "no timer", 0, 0, false },
 		{ "the timer in time", 1, 1, false },
 		{ "the timer has not come", 1, 0, true },
-		{ "the timer after the look", 1, U64_MAX, true },
+		{ "the timer after the look", 1, S64_MAX, true },
 	};
 	struct watch_test *w = watch_test_init(test);
 	struct kvmhb_watch *watch = &w->watch;
