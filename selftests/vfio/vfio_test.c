@@ -21,6 +21,8 @@
 #include "settings_test.c"
 #include "pulse_page_test.c"
 #include "doorbell_test.c"
+#include "migration_test.c"
+#include "migration_end_test.c"
 #include "races_test.c"
 
 TEST_HARNESS_MAIN

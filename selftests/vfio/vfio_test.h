@@ -23,6 +23,7 @@
 #include "device.h"
 #include "kselftest.h"
 #include "kselftest_harness.h"
+#include "migration.h"
 #include "monitor.h"
 #include "reports.h"
 
