@@ -24,6 +24,7 @@
  * @filled: how many of these there are
  * @done: how many the VMM has read
  * @whole: it is all there; if it came in, the device goes on by it
+ * @refused: why it was refused, a negative errno, or 0: that is said once
  * @saved: room for what a stream says that comes in; its slots are ours
  */
 struct kvmhb_transfer {
@@ -36,6 +37,7 @@ struct kvmhb_transfer {
 	size_t filled;
 	size_t done;
 	bool whole;
+	int refused;
 	struct kvmhb_saved saved;
 };
 
@@ -115,12 +117,16 @@ static int transfer_refuse(struct kvmhb_transfer *transfer, int error, const cha
 {
 	lockdep_assert_held(&transfer->lock);
 
-	dev_err_ratelimited(transfer->hb->monitor.dev, "the guest cannot go on here: %s\n", why);
-	/* What came too much came after a stream that was taken. */
-	if (transfer->whole)
-		kvmhb_device_reset(transfer->hb);
-	transfer->whole = false;
-	return error;
+	if (!transfer->refused) {
+		dev_err_ratelimited(transfer->hb->monitor.dev,
+				    "the guest cannot go on here: %s\n", why);
+		transfer->refused = error;
+		/* What came too much came after a stream that was taken. */
+		if (transfer->whole)
+			kvmhb_device_reset(transfer->hb);
+		transfer->whole = false;
+	}
+	return transfer->refused;
 }
 
 /*
@@ -157,6 +163,8 @@ static ssize_t transfer_write(struct file *file, const char __user *buf, size_t 
 	mutex_lock(&transfer->lock);
 	if (!transfer->hb) {
 		ret = -ENODEV;
+	} else if (transfer->refused) {
+		ret = transfer->refused;
 	} else if (!count) {
 		ret = 0;
 	} else if (count > transfer->room - transfer->filled) {

@@ -22,6 +22,7 @@
 #include "pulse_page_test.c"
 #include "doorbell_test.c"
 #include "migration_test.c"
+#include "migration_refused_test.c"
 #include "migration_end_test.c"
 #include "races_test.c"
 
