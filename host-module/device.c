@@ -156,7 +156,7 @@ u8 *kvmhb_device_save(struct kvmhb_device *hb, size_t *length)
 	memcpy(saved.config, hb->space.value, sizeof(saved.config));
 	mutex_unlock(&hb->lock);
 	kvmhb_monitor_save(&hb->monitor, &saved);
-	/* A guest that is not paused, whatever its VMM says, and a user may write the pulse page. */
+	/* A guest that its VMM has not paused, and a user, may write the pulse page. */
 	*length = data_race(kvmhb_stream_make(stream, &saved));
 free_slots:
 	kvfree(saved.slots);

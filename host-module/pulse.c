@@ -139,6 +139,7 @@ void kvmhb_pulse_load(struct kvmhb_pulse *pulse, const void *bytes, u32 config_s
 	/* Wraps around. */
 	bool used = (s32)(pulse->config_seq - config_seq) > 0;
 
+	/* While looks read it, as when it is reset. */
 	data_race(memcpy(pulse->header, bytes, pulse->size));
 	pulse_identify(pulse);
 	if (!used)

@@ -48,8 +48,8 @@
 	field(gaps_mean8_ns, KVMHB_SAVED_NS)						\
 	field(gaps_dev4_ns, KVMHB_SAVED_NS)						\
 	field(restart_gaps, 1)								\
-	/* The silence of a guest that is unresponsive; of it, what is in downtime_ns, and	\
-	 * on the run clock. Of one that said it would not beat: since its last beat, or 0. */ \
+	/* Of a guest that is unresponsive its silence, what of that is in downtime_ns, and */ \
+	/* what on the run clock. Of one that said goodbye: since its last beat, or 0. */ \
 	field(silence_ns, KVMHB_SAVED_NS)						\
 	field(counted_ns, KVMHB_SAVED_NS)						\
 	field(run_ns, KVMHB_SAVED_NS)							\

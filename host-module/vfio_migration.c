@@ -185,8 +185,8 @@ static const struct file_operations transfer_in = {
 	.release = transfer_release,
 };
 
-static struct kvmhb_transfer *transfer_new(struct kvmhb_device *hb, const struct file_operations *ops,
-					   int flags)
+static struct kvmhb_transfer *transfer_new(struct kvmhb_device *hb,
+					   const struct file_operations *ops, int flags)
 {
 	struct kvmhb_transfer *transfer;
 

@@ -58,6 +58,22 @@ static void stream_bounds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
 }
 
+/* The word that a guest has said, and how its end would be explained, in state and cause. */
+static void say_what_led_there(struct kvmhb_saved *saved)
+{
+	static const u32 words[KVMHB_NR_CAUSES] = {
+		[KVMHB_CAUSE_SHUTDOWN] = 2,
+		[KVMHB_CAUSE_REBOOT] = 3,
+		[KVMHB_CAUSE_SUSPEND] = 4,
+		[KVMHB_CAUSE_UNLOAD] = 5,
+		[KVMHB_CAUSE_PANIC] = 6,
+	};
+	bool gone = saved->state == KVMHB_STOPPED || saved->state == KVMHB_PANICKED;
+
+	saved->lifecycle = saved->state == KVMHB_WAITING ? 0 : words[saved->cause] ?: 1;
+	saved->goodbye = gone ? saved->cause : KVMHB_CAUSE_NONE;
+}
+
 /* In which states a guest goes on, and why. */
 static void stream_states(struct kunit *test)
 {
@@ -89,6 +105,7 @@ static void stream_states(struct kunit *test)
 			s->made.state = state;
 			s->made.cause = cause;
 			s->made.silence_ns = state == KVMHB_UNRESPONSIVE ? SEC : 0;
+			say_what_led_there(&s->made);
 			KUNIT_EXPECT_EQ_MSG(test, parse_made(s), can ? 0 : -EINVAL, "%s (%s)",
 					    kvmhb_state_word(state), kvmhb_cause_word(cause));
 		}
@@ -124,6 +141,10 @@ static void stream_contradictions(struct kunit *test)
 		ROW(goodbye, KVMHB_CAUSE_HUNG, -EINVAL),
 		ROW(goodbye, KVMHB_CAUSE_VMM_GONE, -EINVAL),
 		ROW(goodbye, KVMHB_CAUSE_MIGRATED, -EINVAL),
+		ROW(goodbye, KVMHB_CAUSE_SHUTDOWN, -EINVAL),	/* it is armed */
+		ROW(lifecycle, KVM_HEARTBEAT_NONE, -EINVAL),
+		ROW(lifecycle, KVM_HEARTBEAT_SHUTDOWN, -EINVAL),
+		ROW(lost, 1, -EINVAL),
 		ROW(outages, 0, -EINVAL),		/* it is in one */
 		ROW(counted_ns, 23 * SEC, 0),
 		ROW(counted_ns, 23 * SEC + 1, -EINVAL),
@@ -156,9 +177,10 @@ static void stream_contradictions(struct kunit *test)
 	s->made.counted_ns = 0;
 	s->made.run_ns = 0;
 	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
-	s->made.goodbye = KVMHB_CAUSE_SHUTDOWN;
 	s->made.state = KVMHB_STOPPED;
 	s->made.cause = KVMHB_CAUSE_SHUTDOWN;
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
+	say_what_led_there(&s->made);
 	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
 
 	/* One that has stopped has a last beat, but no outage. */
