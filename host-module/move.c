@@ -18,6 +18,11 @@ void kvmhb_monitor_pause(struct kvmhb_monitor *mon)
 {
 	mutex_lock(&mon->lock);
 	if (!mon->paused_at_ns) {
+		/* A beat that came with the pause ends a silence first. */
+		if (kvmhb_state_is_armed(mon->verdict.state) &&
+		    !kvmhb_state_beats(mon->verdict.state) &&
+		    kvmhb_tally_last_beat_at_ns(&mon->tally) != mon->outages.silent_since_ns)
+			kvmhb_monitor_look(mon);
 		mon->paused_at_ns = ktime_get_ns();
 		mon->before_pause = mon->verdict;
 		/* Who is accused stays so: nothing of it is taken back. */

@@ -9,7 +9,7 @@ static void put(__u8 *stream, size_t at, size_t size, __u64 value)
 	memcpy(stream + at, &value, size);	/* little-endian, as this machine is */
 }
 
-/* Where things are in a stream: Documentation/migration.rst. */
+/* Where things are in a stream: Documentation/stream.rst. */
 enum {
 	AT_MAGIC = 0, AT_MAJOR = 4, AT_LENGTH = 8, AT_FEATURES = 16, AT_NR_SLOTS = 20,
 	AT_NR_SEEN = 36, AT_INTERVAL = 48, AT_STATE = 48 + 7 * 8,
