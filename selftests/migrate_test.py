@@ -112,7 +112,7 @@ class Vm:
         expect_in(self.here.number("missed"), self.there.number("missed"), self.there.number("missed") + 600, "missed")
 
 
-def test_alive(vm, times=10):
+def test_alive(vm, times=13):
     """A guest that is alive goes there and back, time and again; it and its counters go on"""
     for number in range(times):
         since = vm.there.mark()
