@@ -321,6 +321,39 @@ def test_file(vm):
     expect(without_late(vm.here.history(to)), ["waiting", "paused:paused", "alive"], "the target's history")
 
 
+def test_two_devices(_):
+    """A VM with two devices moves with both"""
+    sources, targets = [Monitor(), Monitor()], [Monitor(), Monitor()]
+    for monitor in sources:
+        monitor.set("timeout_ns", TIMEOUT_NS)
+    options = {"cpus": 1, "memory": "128M", "append": "panic=0", "qemu": QEMU}
+    devices = [[monitor.device.replace("id=hb", f"id=hb{number}") for number, monitor in enumerate(monitors)]
+               for monitors in (sources, targets)]
+    with Guest(devices=devices[0], **options) as guest:
+        guest.wait_boot()
+        guest.run(f"insmod {GUEST_KO}")
+        armed = [monitor for monitor in sources if monitor.get("state") == "alive"]
+        expect_in(len(armed), 1, 2, "devices that the guest's driver has bound")
+        with Guest(devices=devices[1], args=["-incoming", "defer"], **options) as target:
+            target.qmp("migrate-incoming", uri=URI)
+            guest.qmp("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
+            guest.qmp("migrate", uri=URI)
+            target.qmp_event("RESUME")
+            guest.qmp("quit")
+            guest.wait_exit()
+            for source, to in zip(sources, targets):
+                source.wait_state("detached", cause="migrated")
+                if source in armed:
+                    to.wait_state("alive")
+                to.mark()
+                states = ["waiting", "paused:paused", "alive"] if source in armed else ["waiting"]
+                expect(without_late(to.history()), states, "the target's history")
+                expect(to.number("beats") >= source.number("beats"), True, "beats go on")
+    for monitor in sources + targets:
+        monitor.wait_state("detached")
+        monitor.remove()
+
+
 def test_panicked(vm):
     """A guest that panicked is still so where it goes"""
     since = vm.here.mark()
@@ -343,7 +376,7 @@ def test_old_qemu(vm):
 
 
 ALL = ["alive", "degraded", "unresponsive", "paused", "retuned", "stopped", "cancelled", "cancelled_late", "snapshot",
-       "file", "panicked", "old_qemu"]
+       "file", "panicked", "two_devices", "old_qemu"]
 BRIEF = ["alive_once", "paused", "cancelled_once", "cancelled_late", "file", "panicked"]
 
 
