@@ -175,6 +175,18 @@ static bool watch_host_is_asked(const struct kvmhb_watch *watch, const struct kv
 	return !answered && !kvmhb_host_answered(since_ns);
 }
 
+/* Whether a vCPU has been in the guest since the look before, or is about to be. */
+static bool watch_has_run(const struct kvmhb_watch *watch)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < watch->nr_vcpus; nr++)
+		if (watch->vcpus[nr].now.running ||
+		    watch->vcpus[nr].now.exits != watch->vcpus[nr].then.exits)
+			return true;
+	return false;
+}
+
 /**
  * kvmhb_watch_look - look at the guest
  * @watch: what has been seen of it
@@ -227,7 +239,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 
 	watch_describe(watch, look, c);
 	watch->out = kvmhb_all_out(c) && !c->vcpus[KVMHB_LEAVING];
-	watch->resuming &= kvmhb_all_out(c) && !beaten;
+	watch->resuming &= !beaten && !watch_has_run(watch);
 	/* What was held up is about to happen. */
 	if (was_held && !watch->out && !watch->deaf) {
 		watch_forgive(watch);
