@@ -81,6 +81,18 @@ def series(kernel):
     return ".".join(release(kernel).split(".")[:2])
 
 
+def make_initrd(path, kernel, files):
+    """The initrd of a guest: what `host` made, and an archive of our own behind it (the kernel unpacks both)."""
+    version = release(kernel)
+    built = os.path.join(TOP, "build", version, "src")
+    shutil.copyfile(os.path.join(OUT, f"initramfs-{version}"), path)
+    ours = {f"/lib/kvmhb/{os.path.basename(module)}": module
+            for folder in ("guest-module", "selftests/modules/**")
+            for module in glob.glob(f"{built}/{folder}/*.ko", recursive=True)}
+    with open(path, "ab") as initrd:
+        initrd.write(_cpio(ours | files))
+
+
 class GuestError(Exception):
     """The guest or its QEMU did not do as asked."""
 
@@ -334,22 +346,13 @@ class Guest:
             self._changed.notify_all()
 
     def _make_initrd(self, files, kexec):
-        """The initrd: what `host` made, and an archive of our own behind it (the kernel unpacks both)."""
-        version = release(self.kernel)
-        built = os.path.join(TOP, "build", version, "src")
-        shutil.copyfile(os.path.join(OUT, f"initramfs-{version}"), self._initrd)
-        ours = {f"/lib/kvmhb/{os.path.basename(module)}": module
-                for folder in ("guest-module", "selftests/modules/**")
-                for module in glob.glob(f"{built}/{folder}/*.ko", recursive=True)}
-        ours |= files
+        """The initrd; with kexec, it has what starts the same kernel again."""
         if kexec:
             plain = os.path.join(self._dir.name, "plain")
-            shutil.copyfile(self._initrd, plain)
-            with open(plain, "ab") as initrd:
-                initrd.write(_cpio(ours))
-            ours |= {"/bin/kexec": f"{TOP}/build/bin/kexec", "/boot/vmlinuz": os.path.join(self.kernel, "vmlinuz"), "/boot/initrd": plain}
-        with open(self._initrd, "ab") as initrd:
-            initrd.write(_cpio(ours))
+            make_initrd(plain, self.kernel, files)
+            files = files | {"/bin/kexec": f"{TOP}/build/bin/kexec", "/boot/initrd": plain,
+                             "/boot/vmlinuz": os.path.join(self.kernel, "vmlinuz")}
+        make_initrd(self._initrd, self.kernel, files)
 
 
 class Gdb:
