@@ -52,6 +52,16 @@ progress()
 	return "$status"
 }
 
+# verdict LOG...: fail if any test of these logs of hosts did, or if fewer came to their end than were planned.
+verdict()
+{
+	cat "$@" | tr -d '\r' | awk '
+		/^1\.\.[0-9]+$/ { planned += substr($0, 4) }
+		/^(not )?ok / { ended++ }
+		/^not ok / { failed++ }
+		END { exit failed || ended != planned || !planned }'
+}
+
 # newest REGEX: the newest package whose whole name matches, or nothing.
 newest()
 {
