@@ -23,12 +23,15 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
-# What takes too long for check: mutated streams, a host and a guest that look for data races, and boots.
+# What takes too long for check: mutated streams, a host and a guest that look for data races, migrations, and boots.
 STREAMS ?= 1000000
+MIGRATIONS ?= 200
+CANCELLED ?= 50
 BOOTS ?= 200
 torture:
 	@selftests/fuzz/stream $(STREAMS)
 	@selftests/check kcsan kcsan-guest
+	@selftests/migrations $(MIGRATIONS) $(CANCELLED)
 	@selftests/boots $(BOOTS)
 
 # What a beat costs, and how exactly silence is noticed.

@@ -3,15 +3,19 @@
 """A VM and its monitor move: migrations, snapshots, files. Runs inside the rig's host; prints TAP.
 
     migrate_test.py [brief | TEST...]
+    migrate_test.py many N CANCELLED
 
 One guest, which beats every 100 ms, goes back and forth between two monitors of one host, by a QEMU that knows
 VFIO's present protocol, with the options that QEMU has by default. Judged are the whole histories of both monitors.
-`brief` leaves out what does not depend on the host's kernel.
+`brief` leaves out what does not depend on the host's kernel. `many` migrates N times in a row, each judged as in
+test_alive, and in between begins CANCELLED migrations that do not come to their end, judged as in test_cancelled.
 """
 
 import os
+import statistics
 import subprocess
 import sys
+import time
 import traceback
 
 from hb import MS, OUT, SEC, Guest, GuestError, progress, save
@@ -31,6 +35,13 @@ def without_late(history):
     return [state for number, state in enumerate(history) if number == 0 or history[number - 1] != state]
 
 
+def history_of(monitor, since):
+    """The history of a monitor since a mark, likewise: who was late then is alive."""
+    history, known = monitor.history(), sum(event.name == "state" for event in monitor.events[:since])
+    before = ["alive" if state.startswith("late") else state for state in history[:known][-1:]]
+    return without_late(before + history[known:])[len(before):]
+
+
 def lines_without_late(monitor, since):
     """The lines of a monitor's log, likewise: each once."""
     lines = [line for line in monitor.log()[since:] if not line.startswith(("guest is late", "guest is alive, gone"))]
@@ -43,9 +54,13 @@ class Vm:
     def __init__(self):
         self.here, self.there = Monitor(), Monitor()
         self.disk = os.path.join(OUT, "snapshots.qcow2")
+        self.downtimes = []     # of the migrations, in ms, as QEMU says
         self.here.set("interval_ns", INTERVAL)
         self.here.set("timeout_ns", TIMEOUT_NS)
         self.guest = self.launch(self.here)
+        self.guest.wait_boot()
+        self.guest.run(f"insmod {GUEST_KO} && insmod {FAULT_KO} && dmesg -c >/dev/null")
+        self.here.wait_beats(2)
 
     def launch(self, monitor, *args):
         """Start a QEMU for the VM, on a monitor."""
@@ -87,6 +102,7 @@ class Vm:
         guest = self.target()
         self.begin()
         expect(self.migration_ends(), "completed", f"migration, of {self.guest.qmp('query-migrate')}")
+        self.downtimes.append(self.guest.qmp("query-migrate")["downtime"])
         if runs:
             guest.qmp_event("RESUME")
         self.moved(guest)
@@ -96,12 +112,33 @@ class Vm:
         expect(lines_without_late(source, log), ["guest is detached (migrated)"], "the source's log")
         told = lines_without_late(target, to_log)
         expect(told[0], "guest is waiting", "the target's log, of its start")
-        goes_on = without_late(target.history(to))[-1].partition(":")[0]
+        goes_on = history_of(target, to)[-1].partition(":")[0]
         expect([line.split(",")[0].split(" (")[0] for line in told[1:]],
                [] if goes_on == "paused" else [f"guest is {goes_on}"], "the target's log")
         for name in "interval_ns", "timeout_ns", "outages":
             expect(target.number(name), source.number(name), name)
-        return without_late(source.history(since)), without_late(target.history(to))
+        return history_of(source, since), history_of(target, to)
+
+    def save(self, path):
+        """Save the VM to a file; its QEMU ends: the monitor's history meanwhile."""
+        since = self.here.mark()
+        self.begin(f"file:{path}")
+        expect(self.migration_ends(), "completed", f"migration, of {self.guest.qmp('query-migrate')}")
+        self.guest.qmp("quit")
+        self.guest.wait_exit()
+        self.guest.close()
+        self.here.wait_state("detached", since, cause="migrated")
+        return history_of(self.here, since)
+
+    def restore(self, path):
+        """A VM that was saved goes on, on the other monitor: its mark before that."""
+        self.here, self.there = self.there, self.here
+        to = self.here.mark()
+        self.guest = self.launch(self.here, "-incoming", "defer")
+        self.guest.qmp("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
+        self.guest.qmp("migrate-incoming", uri=f"file:{path}")
+        expect(self.migration_ends(), "completed", "what QEMU says of what comes in")
+        return to
 
     def counts_go_on(self, since):
         """The first beat here, after a mark, is the one after the last there."""
@@ -112,18 +149,28 @@ class Vm:
         expect_in(self.here.number("missed"), self.there.number("missed"), self.there.number("missed") + 600, "missed")
 
 
+def migrate_alive(vm):
+    """A migration of a guest that is alive, which the guest and its counters do not notice."""
+    since = vm.there.mark()
+    gaps = vm.here.number("interval_max_ns")
+    seen = vm.migrate()
+    expect(seen, (["paused:paused", "detached:migrated"], ["waiting", "paused:paused", "alive"]), "histories")
+    vm.counts_go_on(since)
+    expect_in(vm.here.number("interval_max_ns"), gaps, 60 * SEC, "longest gap, which outlives the move")
+
+
+def guest_noticed_nothing(vm):
+    """The guest's driver has said nothing since it was loaded."""
+    said = [line for line in vm.guest.run("dmesg").splitlines() if "kvm_heartbeat_guest" in line]
+    expect(said, [], "what the guest's driver says of it")
+
+
 def test_alive(vm, times=13):
     """A guest that is alive goes there and back, time and again; it and its counters go on"""
     for number in range(times):
-        since = vm.there.mark()
-        gaps = vm.here.number("interval_max_ns")
-        seen = vm.migrate()
-        expect(seen, (["paused:paused", "detached:migrated"], ["waiting", "paused:paused", "alive"]), "histories")
-        vm.counts_go_on(since)
-        expect_in(vm.here.number("interval_max_ns"), gaps, 60 * SEC, "longest gap, which outlives the move")
+        migrate_alive(vm)
         progress(f"migration {number + 1} of {times}")
-    said = [line for line in vm.guest.run("dmesg").splitlines() if "kvm_heartbeat_guest" in line]
-    expect(said, [], "what the guest's driver says of it")
+    guest_noticed_nothing(vm)
 
 
 def test_alive_once(vm):
@@ -143,7 +190,7 @@ def test_degraded(vm):
            "histories")
     expect(vm.here.get("stale_vcpus"), "1", "stale CPUs of the target")
     vm.here.wait_state("alive", to)
-    expect(without_late(vm.here.history(to)), ["waiting", "paused:paused", "degraded:partial", "alive"])
+    expect(history_of(vm.here, to), ["waiting", "paused:paused", "degraded:partial", "alive"])
 
 
 def test_unresponsive(vm):
@@ -157,7 +204,7 @@ def test_unresponsive(vm):
     downtime = vm.there.number("downtime_ns")
     expect_in(vm.here.number("downtime_ns"), downtime, downtime + 60 * SEC, "downtime, which goes on")
     alive = vm.here.wait_state("alive", to)
-    expect(without_late(vm.here.history(to)), ["waiting", "unresponsive:hung", "alive"])
+    expect(history_of(vm.here, to), ["waiting", "unresponsive:hung", "alive"])
     expect(vm.here.number("outages"), outages, "outages")
     expect_in(vm.here.number("downtime_ns"), downtime, downtime + (alive.time + 60) * SEC, "downtime")
     vm.here.wait_beats(2)
@@ -181,7 +228,7 @@ def test_paused(vm):
     vm.here.set("timeout_ns", TIMEOUT_NS)
     vm.guest.qmp("cont")
     vm.here.wait_beats(2, since=to)
-    expect(without_late(vm.here.history(to)), ["waiting", "paused:paused", "alive"])
+    expect(history_of(vm.here, to), ["waiting", "paused:paused", "alive"])
 
 
 def test_retuned(vm):
@@ -211,35 +258,52 @@ def test_stopped(vm):
     expect(vm.migrate(), (["detached:migrated"], ["waiting", "stopped:unload"]), "histories")
     vm.guest.run(f"insmod {GUEST_KO}")
     vm.here.wait_beats(2, since=to)
-    expect(without_late(vm.here.history(to)), ["waiting", "stopped:unload", "alive"])
+    expect(history_of(vm.here, to), ["waiting", "stopped:unload", "alive"])
+
+
+def cancel(vm, dies, late=False):
+    """A migration that is cancelled, or whose target dies: early, or when the VM has stopped already."""
+    since, to = vm.here.mark(), vm.there.mark()
+    lines = len(vm.here.log())
+    target = vm.target()
+    vm.guest.qmp("migrate-set-capabilities", capabilities=[{"capability": "pause-before-switchover", "state": late}])
+    if not late:
+        vm.guest.qmp("migrate-set-parameters", **{"max-bandwidth": 100 << 10})
+    vm.begin()
+    while vm.guest.qmp_event("MIGRATION")["status"] != ("pre-switchover" if late else "active"):
+        pass
+    if late:
+        vm.here.wait_state("paused", since)
+    if dies:
+        target.kill()
+        target.wait_exit()
+        if late:
+            vm.guest.qmp("migrate-continue", state="pre-switchover")
+    else:
+        vm.guest.qmp("migrate_cancel")
+    expect(vm.migration_ends(), "failed" if dies else "cancelled", "migration")
+    vm.guest.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+    vm.guest.qmp("migrate-set-capabilities", capabilities=[{"capability": "pause-before-switchover", "state": False}])
+    target.wait_exit()
+    target.close()
+    vm.there.wait_state("detached", to)
+    if late:
+        vm.here.wait_state("alive", since)
+    vm.here.wait_beats(3)
+    history = history_of(vm.here, since)
+    expect(history in (["paused:paused", "alive"], ["paused:paused", "alive"] if late else []), True,
+           f"the source's history, which is {history},")
+    history = as_outage(vm.here.history(since))
+    expect([then for state, then in zip(history, history[1:]) if state == "paused:paused"],
+           ["alive"] * history.count("paused:paused"), "what follows the pause")
+    expect([line for line in vm.here.log()[lines:] if "detached" in line], [], "in the log")
+    expect(vm.there.history(to), ["waiting", "detached:vmm-gone"], "the target's history")
 
 
 def test_cancelled(vm, times=5):
     """A migration that is cancelled, or whose target dies, leaves the source alive, and not late in between"""
     for number in range(times):
-        since, to = vm.here.mark(), vm.there.mark()
-        lines = len(vm.here.log())
-        target = vm.target()
-        dies = number % 2
-        if not dies:
-            vm.guest.qmp("migrate-set-parameters", **{"max-bandwidth": 100 << 10})
-        vm.begin()
-        while vm.guest.qmp_event("MIGRATION")["status"] != "active":
-            pass
-        if dies:
-            target.kill()
-        else:
-            vm.guest.qmp("migrate_cancel")
-        expect(vm.migration_ends(), "failed" if dies else "cancelled", "migration")
-        vm.guest.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
-        target.wait_exit()
-        target.close()
-        vm.there.wait_state("detached", to)
-        vm.here.wait_beats(3)
-        history = without_late(vm.here.history(since))
-        expect(history in ([], ["paused:paused", "alive"]), True, f"the source's history, which is {history},")
-        expect([line for line in vm.here.log()[lines:] if "detached" in line], [], "in the log")
-        expect(vm.there.history(to), ["waiting", "detached:vmm-gone"], "the target's history")
+        cancel(vm, dies=number % 2)
         progress(f"cancelled {number + 1} of {times}")
 
 
@@ -250,23 +314,7 @@ def test_cancelled_once(vm):
 
 def test_cancelled_late(vm):
     """A migration that fails when the VM has stopped already leaves the source alive, and not late in between"""
-    since, to = vm.here.mark(), vm.there.mark()
-    target = vm.target()
-    vm.guest.qmp("migrate-set-capabilities", capabilities=[{"capability": "pause-before-switchover", "state": True}])
-    vm.begin()
-    while vm.guest.qmp_event("MIGRATION")["status"] != "pre-switchover":
-        pass
-    vm.here.wait_state("paused", since)
-    vm.guest.qmp("migrate_cancel")
-    expect(vm.migration_ends(), "cancelled", "migration")
-    vm.guest.qmp("migrate-set-capabilities", capabilities=[{"capability": "pause-before-switchover", "state": False}])
-    vm.here.wait_state("alive", since)
-    vm.here.wait_beats(3)
-    expect(without_late(vm.here.history(since)), ["paused:paused", "alive"], "the source's history")
-    expect(as_outage(vm.here.history(since))[:2], ["paused:paused", "alive"], "what follows the pause")
-    target.wait_exit()
-    target.close()
-    vm.there.wait_state("detached", to)
+    cancel(vm, dies=False, late=True)
 
 
 def test_snapshot(vm):
@@ -277,7 +325,7 @@ def test_snapshot(vm):
     since = vm.here.mark()
     vm.guest.qmp("human-monitor-command", **{"command-line": "savevm one"})
     vm.here.wait_beats(5, since=since)
-    expect(without_late(vm.here.history(since)), ["paused:paused", "alive"], "savevm")
+    expect(history_of(vm.here, since), ["paused:paused", "alive"], "savevm")
     first = next(event for event in vm.here.events[since:] if event.name == "state" and event.new == "paused")
     then = [event for event in vm.here.events[:vm.here.events.index(first)] if event.name == "beat"][-1].beats
     vm.here.wait_beats(20)
@@ -288,7 +336,7 @@ def test_snapshot(vm):
     beat = vm.here.wait_event("beat", vm.here.events.index(alive))
     # One that was under way when the VM stopped counts too.
     expect_in(beat.beats, then + 1, then + 2, "number of the first beat, as then")
-    expect(without_late(vm.here.history(back)), ["paused:paused", "waiting", "paused:paused", "alive"], "loadvm")
+    expect(history_of(vm.here, back), ["paused:paused", "waiting", "paused:paused", "alive"], "loadvm")
     expect(vm.here.number("outages"), outages, "outages")
     expect_in(vm.here.number("timeout_ns"), TIMEOUT_NS, TIMEOUT_NS, "timeout")
     # Retuning is understood: no generation of the configuration came back.
@@ -301,24 +349,14 @@ def test_snapshot(vm):
 
 def test_file(vm):
     """A VM is saved to a file; much later it goes on on another monitor as if nothing had been"""
-    path = f"file:{OUT}/saved-vm"
-    since = vm.here.mark()
-    vm.begin(path)
-    expect(vm.migration_ends(), "completed", "migration")
-    vm.guest.qmp("quit")
-    vm.guest.wait_exit()
-    vm.guest.close()
-    vm.here.wait_state("detached", since)
-    expect(without_late(vm.here.history(since)), ["paused:paused", "detached:migrated"], "the source's history")
+    path = f"{OUT}/saved-vm"
+    expect(vm.save(path), ["paused:paused", "detached:migrated"], "the source's history")
     beats = vm.here.number("beats")
-    vm.here, vm.there = vm.there, vm.here
-    to = vm.here.mark()
-    vm.guest = vm.launch(vm.here, "-incoming", "defer")
-    vm.guest.qmp("migrate-incoming", uri=path)
+    to = vm.restore(path)
     vm.here.wait_state("alive", to)
     expect(vm.here.wait_event("beat", to).beats, beats + 1, "number of the first beat")
     vm.here.wait_beats(5, since=to)
-    expect(without_late(vm.here.history(to)), ["waiting", "paused:paused", "alive"], "the target's history")
+    expect(history_of(vm.here, to), ["waiting", "paused:paused", "alive"], "the target's history")
 
 
 def test_two_devices(_):
@@ -380,16 +418,67 @@ ALL = ["alive", "degraded", "unresponsive", "paused", "retuned", "stopped", "can
 BRIEF = ["alive_once", "paused", "cancelled_once", "cancelled_late", "file", "panicked"]
 
 
+def explain(vm):
+    """Say what failed, and what the monitors saw of late."""
+    print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), end="")
+    for monitor in vm.here, vm.there:
+        events = [event for event in monitor.events if event.name != "beat"]
+        print("".join(f"# event: {event}\n" for event in events[-15:]), end="", flush=True)
+
+
+def end(vm):
+    """Leave the trace, and nothing else."""
+    save("migrate-trace.log", vm.here.events + vm.there.events)
+    vm.guest.close()
+    for monitor in vm.here, vm.there:
+        monitor.remove()
+
+
+def many(number, cancelled):
+    """Migration after migration; those that do not come to their end are spread evenly among them."""
+    print("TAP version 13\n1..1", flush=True)
+    begin = time.monotonic()
+    vm = Vm()
+    done, right = [0, 0], [0, 0]        # migrations, cancelled ones
+    try:
+        for step in range(number + cancelled):
+            kind = int((step + 1) * cancelled // (number + cancelled) > done[1])
+            try:
+                if kind:
+                    # Two in four die, and one in four of each is late.
+                    cancel(vm, dies=done[1] % 2, late=done[1] % 8 in (2, 7))
+                else:
+                    migrate_alive(vm)
+                right[kind] += 1
+            except AssertionError:
+                explain(vm)
+            done[kind] += 1
+            if sum(done) % 10 == 0:
+                progress(f"{right[0]} of {done[0]} migrations and {right[1]} of {done[1]} cancelled ones were right, "
+                         f"{time.monotonic() - begin:.0f} s")
+        guest_noticed_nothing(vm)
+        expect([monitor.number("outages") for monitor in (vm.here, vm.there)], [0, 0], "outages")
+        as_it_should = right == [number, cancelled]
+    except Exception:   # pylint: disable=broad-except
+        explain(vm)
+        as_it_should = False
+    downtimes = vm.downtimes or [0]
+    end(vm)
+    print(f"{'' if as_it_should else 'not '}ok 1 {right[0]} of {number} migrations and {right[1]} of {cancelled} cancelled "
+          f"ones were right; downtime {min(downtimes)} to {max(downtimes)} ms, median "
+          f"{statistics.median(downtimes):.0f} ms; {time.monotonic() - begin:.0f} s", flush=True)
+    sys.exit(not as_it_should)
+
+
 def main():
     """Run the tests one after the other, on the same VM."""
     chosen = sys.argv[1:]
+    if chosen[:1] == ["many"]:
+        many(int(chosen[1]), int(chosen[2]))
     names = ALL if not chosen else BRIEF if chosen == ["brief"] else chosen
     tests = [globals()[f"test_{name}"] for name in names]
     print(f"TAP version 13\n1..{len(tests)}", flush=True)
     vm = Vm()
-    vm.guest.wait_boot()
-    vm.guest.run(f"insmod {GUEST_KO} && insmod {FAULT_KO} && dmesg -c >/dev/null")
-    vm.here.wait_beats(2)
     failed = lost = False
     for number, test in enumerate(tests, start=1):
         name = f"{number} {test.__doc__}"
@@ -400,17 +489,11 @@ def main():
             test(vm)
             print(f"ok {name}", flush=True)
         except Exception as error:   # pylint: disable=broad-except
-            print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), end="")
-            for monitor in vm.here, vm.there:
-                events = [event for event in monitor.events if event.name != "beat"]
-                print("".join(f"# event: {event}\n" for event in events[-15:]), end="")
+            explain(vm)
             print(f"not ok {name}", flush=True)
             failed = True
             lost = not isinstance(error, AssertionError)
-    save("migrate-trace.log", vm.here.events + vm.there.events)
-    vm.guest.close()
-    for monitor in vm.here, vm.there:
-        monitor.remove()
+    end(vm)
     sys.exit(failed)
 
 
