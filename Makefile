@@ -32,6 +32,7 @@ torture:
 	@selftests/fuzz/stream $(STREAMS)
 	@selftests/check kcsan kcsan-guest
 	@selftests/migrations $(MIGRATIONS) $(CANCELLED)
+	@selftests/pairs
 	@selftests/boots $(BOOTS)
 
 # What a beat costs, and how exactly silence is noticed.

@@ -18,7 +18,7 @@ import sys
 import time
 import traceback
 
-from hb import MS, OUT, SEC, Guest, GuestError, progress, save
+from hb import CPU, MS, OUT, SEC, Guest, GuestError, progress, save
 from monitor import Monitor
 from run import FAULT, FAULT_KO, GUEST_KO, as_outage, expect, expect_in
 
@@ -51,20 +51,23 @@ def lines_without_late(monitor, since):
 class Vm:
     """The VM, and the two monitors between which it moves."""
 
-    def __init__(self):
+    def __init__(self, boots=True, cpu=CPU):
         self.here, self.there = Monitor(), Monitor()
         self.disk = os.path.join(OUT, "snapshots.qcow2")
+        self.cpu = cpu
         self.downtimes = []     # of the migrations, in ms, as QEMU says
-        self.here.set("interval_ns", INTERVAL)
-        self.here.set("timeout_ns", TIMEOUT_NS)
-        self.guest = self.launch(self.here)
-        self.guest.wait_boot()
-        self.guest.run(f"insmod {GUEST_KO} && insmod {FAULT_KO} && dmesg -c >/dev/null")
-        self.here.wait_beats(2)
+        self.guest = None
+        if boots:
+            self.here.set("interval_ns", INTERVAL)
+            self.here.set("timeout_ns", TIMEOUT_NS)
+            self.guest = self.launch(self.here)
+            self.guest.wait_boot()
+            self.guest.run(f"insmod {GUEST_KO} && insmod {FAULT_KO} && dmesg -c >/dev/null")
+            self.here.wait_beats(2)
 
     def launch(self, monitor, *args):
         """Start a QEMU for the VM, on a monitor."""
-        return Guest(cpus=2, memory="128M", append="panic=0 rcupdate.rcu_cpu_stall_suppress=1", qemu=QEMU,
+        return Guest(cpus=2, memory="128M", append="panic=0 rcupdate.rcu_cpu_stall_suppress=1", qemu=QEMU, cpu=self.cpu,
                      devices=[monitor.device], args=args)
 
     def target(self, uri=URI):
@@ -429,7 +432,8 @@ def explain(vm):
 def end(vm):
     """Leave the trace, and nothing else."""
     save("migrate-trace.log", vm.here.events + vm.there.events)
-    vm.guest.close()
+    if vm.guest:
+        vm.guest.close()
     for monitor in vm.here, vm.there:
         monitor.remove()
 
