@@ -29,6 +29,7 @@ MIGRATIONS ?= 200
 CANCELLED ?= 50
 BOOTS ?= 200
 torture:
+	@KVMHB_FUZZ=2000 selftests/check debug
 	@selftests/fuzz/stream $(STREAMS)
 	@selftests/check kcsan kcsan-guest
 	@selftests/migrations $(MIGRATIONS) $(CANCELLED)

@@ -26,22 +26,6 @@ u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_at_ns)
 }
 
 /**
- * kvmhb_tally_excuse - say how much of a silence was not the guest's own
- * @tally: the tally; the caller serialises
- * @last_at_ns: the beat that it began with, ns of CLOCK_MONOTONIC
- * @ns: how much, ns
- */
-void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_at_ns, u64 ns)
-{
-	ASSERT_EXCLUSIVE_WRITER(tally->excused_since_ns);
-	WRITE_ONCE(tally->excused_since_ns, 0);
-	smp_wmb();	/* nobody takes the new time for that of the old beat */
-	WRITE_ONCE(tally->excused_ns, ns);
-	smp_wmb();	/* pairs with the barrier in kvmhb_tally_excused_ns() */
-	WRITE_ONCE(tally->excused_since_ns, last_at_ns);
-}
-
-/**
  * kvmhb_tally_gaps - the statistics of the time between beats
  * @tally: the tally
  *
@@ -153,24 +137,6 @@ void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu)
 	}
 	atomic64_inc(&tally->beats);
 	kvmhb_gaps_add(&tally->gaps, run_ns);
-}
-
-/**
- * kvmhb_tally_ask - ask to be woken by the next beat
- * @tally: the tally; the caller serialises
- *
- * Return: when the last beat came that does not wake, ns of CLOCK_MONOTONIC.
- */
-u64 kvmhb_tally_ask(struct kvmhb_tally *tally)
-{
-	WRITE_ONCE(tally->attention, true);
-	/*
-	 * A beat stores its time, then looks whether to wake us; we ask to be woken, then
-	 * look for its time. Pairs with the atomic64_xchg() in kvmhb_tally_beat(): one sees
-	 * the other.
-	 */
-	smp_mb();
-	return kvmhb_tally_last_beat_at_ns(tally);
 }
 
 /**

@@ -10,6 +10,7 @@
 
 #include <linux/atomic.h>
 #include <linux/compiler.h>
+#include <linux/kcsan-checks.h>
 #include <linux/math.h>
 
 #include "words.h"
@@ -100,9 +101,7 @@ void kvmhb_tally_load(struct kvmhb_tally *tally, const struct kvmhb_saved *saved
 void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost);
 void kvmhb_tally_retune(struct kvmhb_tally *tally, u64 interval_ns, bool retuning);
 bool kvmhb_tally_has_acked(const struct kvmhb_tally *tally);
-u64 kvmhb_tally_ask(struct kvmhb_tally *tally);
 u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_at_ns);
-void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_at_ns, u64 ns);
 struct kvmhb_gaps kvmhb_tally_gaps(const struct kvmhb_tally *tally);
 
 /**
@@ -125,6 +124,40 @@ static inline u64 kvmhb_tally_last_beat_at_ns(const struct kvmhb_tally *tally)
 static inline bool kvmhb_tally_is_found(const struct kvmhb_tally *tally)
 {
 	return READ_ONCE(tally->lost) && READ_ONCE(tally->found);
+}
+
+/**
+ * kvmhb_tally_ask - ask to be woken by the next beat
+ * @tally: the tally; the caller serialises
+ *
+ * Return: when the last beat came that does not wake, ns of CLOCK_MONOTONIC.
+ */
+static inline u64 kvmhb_tally_ask(struct kvmhb_tally *tally)
+{
+	WRITE_ONCE(tally->attention, true);
+	/*
+	 * A beat stores its time, then looks whether to wake us; we ask to be woken, then
+	 * look for its time. Pairs with the atomic64_xchg() in kvmhb_tally_beat(): one sees
+	 * the other.
+	 */
+	smp_mb();
+	return kvmhb_tally_last_beat_at_ns(tally);
+}
+
+/**
+ * kvmhb_tally_excuse - say how much of a silence was not the guest's own
+ * @tally: the tally; the caller serialises
+ * @last_at_ns: the beat that it began with, ns of CLOCK_MONOTONIC
+ * @ns: how much, ns
+ */
+static inline void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_at_ns, u64 ns)
+{
+	ASSERT_EXCLUSIVE_WRITER(tally->excused_since_ns);
+	WRITE_ONCE(tally->excused_since_ns, 0);
+	smp_wmb();	/* nobody takes the new time for that of the old beat */
+	WRITE_ONCE(tally->excused_ns, ns);
+	smp_wmb();	/* pairs with the barrier in kvmhb_tally_excused_ns() */
+	WRITE_ONCE(tally->excused_since_ns, last_at_ns);
 }
 
 /**

@@ -2,8 +2,6 @@
 #include <linux/kvm.h>
 #include <linux/minmax.h>
 
-#include "evidence.h"
-#include "timing.h"
 #include "vcpu.h"
 
 /*
@@ -25,19 +23,6 @@ static bool vcpu_is_kept(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu 
 {
 	return then->kernel && !then->halted && now->kernel && !now->halted &&
 	       then->exits == now->exits;
-}
-
-/**
- * kvmhb_waited_ns - how long a vCPU waited for a host CPU
- * @then: what was known of it
- * @now: and what is known of it now
- *
- * Return: ns, of the time between the two.
- */
-u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
-{
-	return kvmhb_minus(now->run_delay_ns + now->queued_ns,
-			   then->run_delay_ns + then->queued_ns);
 }
 
 /**

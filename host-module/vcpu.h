@@ -10,7 +10,8 @@
 
 #include <linux/types.h>
 
-struct kvmhb_vcpu;
+#include "evidence.h"
+#include "timing.h"
 
 /* What a vCPU did while its guest was silent: the first that applies. */
 enum kvmhb_doing {
@@ -36,10 +37,24 @@ enum kvmhb_doing {
 	KVMHB_NR_DOINGS
 };
 
-u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now);
 u64 kvmhb_denied_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now, u64 elapsed_ns);
 bool kvmhb_has_shut_down(const struct kvmhb_vcpu *now);
 enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_vcpu *then,
 			     const struct kvmhb_vcpu *now, u64 window_ns);
+
+/* What every look asks is inline: a call would be a good part of its cost. */
+
+/**
+ * kvmhb_waited_ns - how long a vCPU waited for a host CPU
+ * @then: what was known of it
+ * @now: and what is known of it now
+ *
+ * Return: ns, of the time between the two.
+ */
+static inline u64 kvmhb_waited_ns(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
+{
+	return kvmhb_minus(now->run_delay_ns + now->queued_ns,
+			   then->run_delay_ns + then->queued_ns);
+}
 
 #endif /* KVMHB_VCPU_H */

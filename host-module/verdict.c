@@ -87,17 +87,6 @@ bool kvmhb_all_out(const struct kvmhb_case *c)
 	return out && out + c->vcpus[KVMHB_ABSENT] == c->nr_vcpus;
 }
 
-/**
- * kvmhb_lateness_max_ns - how late a host may look without being in trouble
- * @timing: how often the guest has to beat
- *
- * Return: ns: a tenth of the timeout, but what any busy machine may do.
- */
-u64 kvmhb_lateness_max_ns(const struct kvmhb_timing *timing)
-{
-	return max_t(u64, timing->timeout_ns / 10, 20 * NSEC_PER_MSEC);
-}
-
 /* Of a guest that beats. The lowest stale layer names the fault. */
 static struct kvmhb_verdict say_living(const struct kvmhb_case *c)
 {

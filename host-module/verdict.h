@@ -71,7 +71,17 @@ struct kvmhb_ruling {
 
 bool kvmhb_all_out(const struct kvmhb_case *c);
 bool kvmhb_must_ask(const struct kvmhb_case *c);
-u64 kvmhb_lateness_max_ns(const struct kvmhb_timing *timing);
 struct kvmhb_ruling kvmhb_rule(const struct kvmhb_case *c);
+
+/**
+ * kvmhb_lateness_max_ns - how late a host may look without being in trouble
+ * @timing: how often the guest has to beat
+ *
+ * Return: ns: a tenth of the timeout, but what any busy machine may do.
+ */
+static inline u64 kvmhb_lateness_max_ns(const struct kvmhb_timing *timing)
+{
+	return max_t(u64, timing->timeout_ns / 10, 20 * NSEC_PER_MSEC);
+}
 
 #endif /* KVMHB_VERDICT_H */

@@ -239,7 +239,8 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 
 	watch_describe(watch, look, c);
 	watch->out = kvmhb_all_out(c) && !c->vcpus[KVMHB_LEAVING];
-	watch->resuming &= !beaten && !watch_has_run(watch);
+	if (watch->resuming)
+		watch->resuming = !beaten && !watch_has_run(watch);
 	/* What was held up is about to happen. */
 	if (was_held && !watch->out && !watch->deaf) {
 		watch_forgive(watch);

@@ -254,7 +254,7 @@ def expect_goes_on(vm, *moves):
         expect(beat.beats, source.number("beats") + 1, "first beat on the target")
         target.wait_event("beat", count=2)
         expect(target.history(), ["waiting", "paused:paused", "alive"], "of the target")
-        expect(log(target), ["guest is waiting", "guest is alive, gone"], "the target's log")
+        expect(log(target), ["guest is waiting", "guest is alive, taken over"], "the target's log")
         expect(target.number("outages"), 0, "outages")
     expect(vm.end(), 0, "status of the VMM")
     for target, _ in moves:
