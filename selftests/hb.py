@@ -130,14 +130,14 @@ class Guest:
     packed   boot the kernel as Debian packs it, which takes longer. Only such a guest survives suspend: QEMU takes
              an unpacked kernel for a ROM, and puts it back where it was when it wakes the guest up.
     kexec    have /bin/kexec (guest/kexec.c), /boot/vmlinuz and /boot/initrd in the guest
-    qemu     another QEMU than this machine's own; cpu: another CPU than that of all others
+    qemu     another QEMU than this machine's own
     Logs in KVMHB_OUT: NAME-console.log (the guest's kernel), NAME-qemu.log (QEMU's own words).
     """
 
     _numbers = itertools.count(1)
 
     def __init__(self, kernel=None, name=None, cpus=1, memory="512M", devices=(), args=(), append="",
-                 files=None, packed=False, kexec=False, machine="pc", qemu="qemu-system-x86_64", cpu=CPU):
+                 files=None, packed=False, kexec=False, machine="pc", qemu="qemu-system-x86_64"):
         self.kernel = kernel or kernels()[0]
         self.name = name or f"guest{series(self.kernel)}-{next(self._numbers)}"
         self.console = os.path.join(OUT, f"{self.name}-console.log")
@@ -157,7 +157,7 @@ class Guest:
         self._control, control = socket.socketpair()
         self._monitor, monitor = socket.socketpair()
         command = [
-            qemu, "-name", self.name, "-accel", "kvm", "-cpu", cpu, "-M", machine,
+            qemu, "-name", self.name, "-accel", "kvm", "-cpu", CPU, "-M", machine,
             "-smp", str(cpus), "-m", memory, "-nodefaults", "-no-user-config", "-display", "none",
             "-kernel", os.path.join(self.kernel, "vmlinuz" if packed else "vmlinux"), "-initrd", self._initrd,
             "-append", f"console=ttyS0 quiet panic=-1 {append}",

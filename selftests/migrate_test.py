@@ -18,7 +18,7 @@ import sys
 import time
 import traceback
 
-from hb import CPU, MS, OUT, SEC, Guest, GuestError, progress, save
+from hb import MS, OUT, SEC, Guest, GuestError, progress, save
 from monitor import Monitor
 from run import FAULT, FAULT_KO, GUEST_KO, as_outage, expect, expect_in
 
@@ -51,10 +51,9 @@ def lines_without_late(monitor, since):
 class Vm:
     """The VM, and the two monitors between which it moves."""
 
-    def __init__(self, boots=True, cpu=CPU):
+    def __init__(self, boots=True):
         self.here, self.there = Monitor(), Monitor()
         self.disk = os.path.join(OUT, "snapshots.qcow2")
-        self.cpu = cpu
         self.downtimes = []     # of the migrations, in ms, as QEMU says
         self.guest = None
         if boots:
@@ -67,7 +66,7 @@ class Vm:
 
     def launch(self, monitor, *args):
         """Start a QEMU for the VM, on a monitor."""
-        return Guest(cpus=2, memory="128M", append="panic=0 rcupdate.rcu_cpu_stall_suppress=1", qemu=QEMU, cpu=self.cpu,
+        return Guest(cpus=2, memory="128M", append="panic=0 rcupdate.rcu_cpu_stall_suppress=1", qemu=QEMU,
                      devices=[monitor.device], args=args)
 
     def target(self, uri=URI):

@@ -5,7 +5,7 @@
     pairs.py save               saves a guest that is alive, one that hangs and one that is paused
     pairs.py restore DIR...     restores those that other hosts saved there
 
-Both files of a VM are in $KVMHB_OUT: what QEMU saved, and what the monitor said last. The guest's kernel, its CPU and the
+Both files of a VM are in $KVMHB_OUT: what QEMU saved, and what the monitor said last. The guest's kernel and the
 command line of its QEMU are the same everywhere.
 """
 
@@ -15,12 +15,10 @@ import shutil
 import sys
 import time
 
-from hb import CPU, OUT, SEC, GuestError, read, write
+from hb import OUT, SEC, GuestError, read, write
 from migrate_test import Vm, end, explain, history_of
 from run import FAULT, TROUBLE, expect, expect_in
 
-# 6.1's KVM offers neither, the others do: a guest would lose them on its way there, and go on only if it used none.
-ALIKE = f"{CPU},cmpccxadd=off,flushbyasid=off"
 NUMBERS = ["beats", "missed", "outages", "downtime_ns", "interval_ns", "timeout_ns"]
 HOUR = 3600
 # The host's own memory: QEMU writes page by page, which takes long where the results are.
@@ -103,7 +101,7 @@ def main():
     failed = False
     if sys.argv[1:] == ["save"]:
         print("TAP version 13\n1..1", flush=True)
-        vm = Vm(cpu=ALIKE)
+        vm = Vm()
         try:
             save_all(vm)
         except (AssertionError, GuestError):
@@ -117,7 +115,7 @@ def main():
     print(f"TAP version 13\n1..{len(folders) * len(KINDS)}", flush=True)
     # A clock that is another one than where they were saved, an hour later; the kernel's own begins with the boot.
     time.clock_settime(time.CLOCK_REALTIME, time.time() + HOUR)
-    vm = Vm(boots=False, cpu=ALIKE)
+    vm = Vm(boots=False)
     for number, (folder, kind) in enumerate(((folder, kind) for folder in folders for kind in KINDS), start=1):
         begin, what, verdict = time.monotonic(), folder, "ok"
         try:
