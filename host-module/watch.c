@@ -67,12 +67,17 @@ static bool watch_is_robbed(struct kvmhb_watch *watch, u64 elapsed_ns)
 	return watch->robbed;
 }
 
-/* Forgets the silence so far: as if the guest, and each of its CPUs, had just beaten. */
-static void watch_forgive(struct kvmhb_watch *watch)
+static void watch_forgive_silence(struct kvmhb_watch *watch)
 {
 	watch->run_ns = 0;
 	watch->denied_ns = 0;
 	watch->waited_ns = 0;
+}
+
+/* Forgets the silence so far: as if the guest, and each of its CPUs, had just beaten. */
+static void watch_forgive(struct kvmhb_watch *watch)
+{
+	watch_forgive_silence(watch);
 	kvmhb_layers_forgive(&watch->layers);
 }
 
@@ -198,6 +203,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 {
 	bool beaten = look->last_beat_at_ns != watch->last_beat_at_ns;
 	bool was_held = watch->out || watch->deaf;
+	bool was_resuming = watch->resuming;
 	u64 before_ns = watch->run_ns;
 	u64 now_ns = ktime_get_ns();
 	u64 elapsed_ns = now_ns - watch->seen_at_ns;
@@ -243,7 +249,11 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 		watch->resuming = !beaten && !watch_has_run(watch);
 	/* What was held up is about to happen. */
 	if (was_held && !watch->out && !watch->deaf) {
-		watch_forgive(watch);
+		/* A CPU that was stale before a pause is so after it. */
+		if (was_resuming)
+			watch_forgive_silence(watch);
+		else
+			watch_forgive(watch);
 		kvmhb_watch_begin_window(watch);
 		watch_describe(watch, look, c);
 	}
