@@ -221,7 +221,10 @@ static bool fields_may_be(const u8 *stream)
 		return false;
 	if (field(stream, "counted_ns") > silence || field(stream, "run_ns") > silence)
 		return false;
-	return state == 5 ? field(stream, "outages") : !silence;
+	if (state == 5)
+		return field(stream, "outages");
+	return !field(stream, "counted_ns") && !field(stream, "run_ns") &&
+	       (state >= 7 || !silence);
 }
 
 /* Whether a stream is to be accepted. */
@@ -484,9 +487,11 @@ static void mutate_field(u8 *stream)
 			put(at + 8 * 10, 8, pairs[pair].state >= 7 ? pairs[pair].cause : 0);
 			put(at + 8 * 11, 8, 0);
 		}
-		if (get(at + 8 * 7, 8) != 5)
-			memset(at + 8 * 23, 0, 3 * 8);
-		else if (!get(at + 8 * 14, 8))
+		if (get(at + 8 * 7, 8) != 5) {
+			memset(at + 8 * 24, 0, 2 * 8);
+			put(at + 8 * 23, 8, get(at + 8 * 7, 8) < 7 ? 0 : any_number(NS));
+		}
+		if (get(at + 8 * 7, 8) == 5 && !get(at + 8 * 14, 8))
 			put(at + 8 * 14, 8, 1);
 		break;
 	case 2:		/* intervals and timeouts close to each other */
