@@ -36,6 +36,18 @@ void kvmhb_monitor_pause(struct kvmhb_monitor *mon)
 	mutex_unlock(&mon->lock);
 }
 
+/* What a guest goes on as: late is not said of one whose silence begins anew. */
+static struct kvmhb_verdict move_verdict(const struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	if (mon->verdict.state != KVMHB_PAUSED)
+		return mon->verdict;
+	if (mon->before_pause.state == KVMHB_DEGRADED)
+		return mon->before_pause;
+	return (struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE };
+}
+
 /* The outage goes on as if the pause had not been. */
 static void move_resume_outage(struct kvmhb_monitor *mon, u64 pause_ns)
 {
@@ -44,7 +56,7 @@ static void move_resume_outage(struct kvmhb_monitor *mon, u64 pause_ns)
 
 	lockdep_assert_held(&mon->lock);
 
-	/* A beat that came with the pause ends it, at the next look. */
+	/* A beat that came in the pause ends it, at the next look. */
 	if (last_at_ns != mon->outages.silent_since_ns)
 		return;
 	mon->outages.silent_since_ns += pause_ns;
@@ -62,7 +74,7 @@ static void move_resume_outage(struct kvmhb_monitor *mon, u64 pause_ns)
  */
 void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 {
-	struct kvmhb_verdict goes_on;
+	struct kvmhb_verdict verdict;
 	u64 now_ns, pause_ns, last_at_ns;
 	bool silent;
 
@@ -70,32 +82,28 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 	if (!mon->paused_at_ns)
 		goto unlock;
 
-	goes_on = mon->before_pause;
+	verdict = move_verdict(mon);
 	now_ns = ktime_get_ns();
 	pause_ns = kvmhb_minus(now_ns, mon->paused_at_ns);
 	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
-	if (mon->verdict.state == KVMHB_UNRESPONSIVE)
+	if (verdict.state == KVMHB_UNRESPONSIVE)
 		move_resume_outage(mon, pause_ns);
-	else if (kvmhb_state_is_armed(mon->verdict.state))
+	else if (kvmhb_state_is_armed(verdict.state))
 		kvmhb_tally_resume(&mon->tally, now_ns);
 	else if (last_at_ns)
 		kvmhb_tally_move_last_beat(&mon->tally, last_at_ns, last_at_ns + pause_ns);
 	mon->paused_at_ns = 0;
 	mon->moves = false;
 	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
-	silent = mon->verdict.state == KVMHB_UNRESPONSIVE &&
+	silent = verdict.state == KVMHB_UNRESPONSIVE &&
 		 last_at_ns == mon->outages.silent_since_ns;
 	kvmhb_watch_resume(&mon->watch, mon->vm.kvm, silent, last_at_ns);
-	if (mon->verdict.state == KVMHB_UNRESPONSIVE) {
+	kvmhb_monitor_change(mon, verdict.state, verdict.cause);
+	WRITE_ONCE(mon->tally.attention, !kvmhb_state_beats(verdict.state));
+	if (silent)
 		kvmhb_turn_on_timer(&mon->turn, now_ns + mon->judging.timeout_ns);
-	} else if (kvmhb_state_is_armed(mon->verdict.state)) {
-		if (goes_on.state == KVMHB_DEGRADED)
-			kvmhb_monitor_change(mon, goes_on.state, goes_on.cause);
-		else
-			kvmhb_monitor_change(mon, KVMHB_ALIVE, KVMHB_CAUSE_NONE);
-		WRITE_ONCE(mon->tally.attention, false);
+	else if (kvmhb_state_is_armed(verdict.state))
 		kvmhb_turn_now(&mon->turn);
-	}
 	mon->arrived = false;
 unlock:
 	mutex_unlock(&mon->lock);
@@ -124,18 +132,6 @@ void kvmhb_monitor_moves(struct kvmhb_monitor *mon)
 	mutex_lock(&mon->lock);
 	mon->moves = true;
 	mutex_unlock(&mon->lock);
-}
-
-/* What a guest goes on as: late is not said of one whose silence begins anew. */
-static struct kvmhb_verdict move_verdict(const struct kvmhb_monitor *mon)
-{
-	lockdep_assert_held(&mon->lock);
-
-	if (mon->verdict.state != KVMHB_PAUSED)
-		return mon->verdict;
-	if (mon->before_pause.state == KVMHB_DEGRADED)
-		return mon->before_pause;
-	return (struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE };
 }
 
 /**

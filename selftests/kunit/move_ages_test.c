@@ -5,27 +5,45 @@
 /* An outage does not last while the VM is paused, however it ends. */
 static void ages_of_an_outage_that_ends_paused(struct kunit *test)
 {
+	static void (* const ends[])(struct kvmhb_monitor *mon) = {
+		kvmhb_monitor_reset, kvmhb_monitor_detach,
+	};
+	struct monitor_test *m = patient_monitor(test);
+	struct kvmhb_readings before, r;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		bring_into(m, KVMHB_UNRESPONSIVE);
+		before = read_of(m);
+		kvmhb_monitor_pause(&m->mon);
+		time_passes(m, 10 * HOUR);
+		ends[i](&m->mon);
+		r = read_of(m);
+		expect_goes_on(test, r.downtime_ns, before.downtime_ns, i ? "detached" : "reset");
+		KUNIT_EXPECT_EQ(test, r.missed, before.missed);
+		if (ends[i] != kvmhb_monitor_detach)
+			kvmhb_monitor_detach(&m->mon);
+	}
+}
+
+/* A beat that comes in the pause ends the outage as soon as the VM runs again. */
+static void ages_of_an_outage_that_a_beat_ends(struct kunit *test)
+{
 	struct monitor_test *m = patient_monitor(test);
 	struct kvmhb_readings before, r;
 
 	bring_into(m, KVMHB_UNRESPONSIVE);
 	before = read_of(m);
 	kvmhb_monitor_pause(&m->mon);
+	beat(m);
+	expect_verdict(test, m, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN, "paused");
 	time_passes(m, 10 * HOUR);
-	kvmhb_monitor_reset(&m->mon);
+	kvmhb_monitor_resume(&m->mon);
+	flush_work(&m->mon.turn.work);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "resumed");
 	r = read_of(m);
-	expect_goes_on(test, r.downtime_ns, before.downtime_ns, "reset");
-	KUNIT_EXPECT_EQ(test, r.missed, before.missed);
-	kvmhb_monitor_detach(&m->mon);
-
-	bring_into(m, KVMHB_UNRESPONSIVE);
-	before = read_of(m);
-	kvmhb_monitor_pause(&m->mon);
-	time_passes(m, 10 * HOUR);
-	kvmhb_monitor_detach(&m->mon);
-	r = read_of(m);
-	expect_goes_on(test, r.downtime_ns, before.downtime_ns, "detached");
-	KUNIT_EXPECT_EQ(test, r.missed, before.missed);
+	expect_goes_on(test, r.downtime_ns, before.downtime_ns, "downtime");
+	KUNIT_EXPECT_EQ(test, r.outages, before.outages);
 }
 
 /* A VM that runs again, or whose device is reset, has not moved: its end is what it is then. */
@@ -173,6 +191,7 @@ static void ages_of_the_last_beat(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(ages_of_an_outage_that_ends_paused),
+	KUNIT_CASE(ages_of_an_outage_that_a_beat_ends),
 	KUNIT_CASE(ages_of_a_move_that_is_taken_back),
 	KUNIT_CASE(ages_since_the_last_look),
 	KUNIT_CASE(ages_beyond_the_boot),
