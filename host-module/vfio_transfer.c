@@ -23,6 +23,8 @@
  * @done: how many the VMM has read
  * @whole: it is all there; if it came in, the device goes on by it
  * @refused: why it was refused, a negative errno, or 0: that is said once
+ * @before: of one that comes in: a stream of what the device was before it
+ * @before_length: its length, bytes
  * @saved: room for what a stream says that comes in; its slots are ours
  */
 struct kvmhb_transfer {
@@ -36,6 +38,8 @@ struct kvmhb_transfer {
 	size_t done;
 	bool whole;
 	int refused;
+	u8 *before;
+	size_t before_length;
 	struct kvmhb_saved saved;
 };
 
@@ -44,6 +48,7 @@ static int transfer_release(struct inode *inode, struct file *file)
 	struct kvmhb_transfer *transfer = file->private_data;
 
 	kvfree(transfer->saved.slots);
+	kvfree(transfer->before);
 	kvfree(transfer->data);
 	mutex_destroy(&transfer->lock);
 	kfree(transfer);
@@ -110,6 +115,21 @@ static const struct file_operations transfer_out = {
 	.release = transfer_release,
 };
 
+/* More came than a stream that has had effect: the device is again what it was. */
+static void transfer_undo(struct kvmhb_transfer *transfer)
+{
+	const char *why;
+
+	lockdep_assert_held(&transfer->lock);
+
+	if (kvmhb_stream_parse(transfer->before, transfer->before_length, &transfer->target,
+			       &transfer->saved, &why))
+		kvmhb_device_reset(transfer->hb);
+	else
+		kvmhb_device_load(transfer->hb, &transfer->saved);
+	transfer->whole = false;
+}
+
 /* Says why a stream is refused: to the log, as a VMM has but the number to show. */
 static int transfer_refuse(struct kvmhb_transfer *transfer, int error, const char *why)
 {
@@ -119,10 +139,8 @@ static int transfer_refuse(struct kvmhb_transfer *transfer, int error, const cha
 		dev_err_ratelimited(transfer->hb->monitor.dev,
 				    "the guest cannot go on here: %s\n", why);
 		transfer->refused = error;
-		/* What came too much came after a stream that was taken. */
 		if (transfer->whole)
-			kvmhb_device_reset(transfer->hb);
-		transfer->whole = false;
+			transfer_undo(transfer);
 	}
 	return transfer->refused;
 }
@@ -273,7 +291,8 @@ struct kvmhb_transfer *kvmhb_transfer_in(struct kvmhb_device *hb)
 	transfer->data = kvzalloc(transfer->room, GFP_KERNEL_ACCOUNT);
 	transfer->saved.slots = kvcalloc(target.nr_slots, sizeof(*transfer->saved.slots),
 					 GFP_KERNEL_ACCOUNT);
-	if (!transfer->data || !transfer->saved.slots) {
+	transfer->before = kvmhb_device_save(hb, &transfer->before_length);
+	if (!transfer->data || !transfer->saved.slots || !transfer->before) {
 		fput(transfer->file);
 		return ERR_PTR(-ENOMEM);
 	}
