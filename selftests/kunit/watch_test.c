@@ -385,6 +385,38 @@ static void watch_late_looks(struct kunit *test)
 	kvmhb_watch_uninit(watch);
 }
 
+/* A CPU that was stale before a pause is so after it, whenever the vCPUs are seen to run. */
+static void watch_stale_over_a_pause(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+	struct kvm *kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
+	struct kvmhb_look look = {
+		.kvm = kvm,
+		.pulse = &w->pulse,
+		.timing = w->timing,
+	};
+
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+	xa_init(&kvm->vcpu_array);
+	atomic_set(&kvm->online_vcpus, 1);
+	kvmhb_watch_restart(watch, kvm, &w->pulse);
+	move_slot(w, 0);
+	look_after(w, 5 * HOUR, 0);
+	move_slot(w, 0);
+	look_after(w, HOUR, 0);
+	KUNIT_ASSERT_EQ(test, stale_cpus(w), 2);
+
+	look.last_beat_at_ns = ktime_get_ns();
+	kvmhb_watch_resume(watch, kvm, false, look.last_beat_at_ns);
+	KUNIT_EXPECT_TRUE(test, watch->resuming);
+	kvmhb_watch_look(watch, &look, &w->seen);
+	KUNIT_EXPECT_EQ(test, stale_cpus(w), 2);
+	KUNIT_EXPECT_LE(test, watch->run_ns, 60 * SEC);
+	/* The one that moves has all of its time. */
+	KUNIT_EXPECT_GT(test, watch->layers.stale_in_ns, 3 * HOUR);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(watch_slots),
 	KUNIT_CASE(watch_gap_in_the_numbers),
@@ -394,6 +426,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(watch_layers),
 	KUNIT_CASE(watch_run_clock),
 	KUNIT_CASE(watch_late_looks),
+	KUNIT_CASE(watch_stale_over_a_pause),
 	{}
 };
 
