@@ -15,6 +15,7 @@
 
 #include "vfio.h"
 
+/* Never changes once a file has the second of these. */
 static const struct file_operations *logging_vfio_fops;
 static struct file_operations logging_fops;	/* those, but for one ioctl */
 static DEFINE_MUTEX(logging_lock);		/* while they are made */
