@@ -19,7 +19,7 @@ import traceback
 
 from hb import MS, SEC, TOP, kernels, read, save, series
 from monitor import Monitor
-from run import (DRIVER, FAULT, FAULT_KO, GUEST_KO, Run, as_outage, dynamic, expect, expect_in, vms,
+from run import (DRIVER, FAULT, FAULT_KO, GUEST_KO, Run, as_outage, dynamic, expect, expect_in, play, vms,
                  test_kexec, test_reboot)   # pylint: disable=unused-import
 
 
@@ -559,25 +559,15 @@ def main():
     names = ALL if not chosen else BRIEF if chosen == ["brief"] else ALL[:2] + chosen
     tests = [globals()[f"test_{name}"] for name in names]
     run = Run(kexec="kexec" in names, kernel=kernel)
-    print(f"TAP version 13\n1..{len(tests)}")
-    failed = lost = False
-    for number, test in enumerate(tests, start=1):
-        name = f"{number} {test.__doc__}"
-        if lost:
-            print(f"not ok {name} # the VM was lost before", flush=True)
-            continue
-        try:
-            test(run)
-            print(f"ok {name}", flush=True)
-        except Exception as error:   # pylint: disable=broad-except
-            events = [event for event in run.monitor.events if event.name != "beat"]
-            for line in traceback.format_exc().splitlines() + [f"event: {event}" for event in events[-20:]]:
-                print(f"# {line}")
-            print(f"not ok {name}", flush=True)
-            failed = True
-            lost = not isinstance(error, AssertionError)
-            if not lost:
-                save(f"{run.guest.name}-dmesg.log", run.guest.sh("dmesg")[1].splitlines())
+
+    def explain(lost):
+        events = [event for event in run.monitor.events if event.name != "beat"]
+        for line in traceback.format_exc().splitlines() + [f"event: {event}" for event in events[-20:]]:
+            print(f"# {line}")
+        if not lost:
+            save(f"{run.guest.name}-dmesg.log", run.guest.sh("dmesg")[1].splitlines())
+
+    failed = play(tests, run, explain)
     save(f"trace{series(kernel)}.log", run.monitor.events)
     if run.guest:
         run.guest.close()

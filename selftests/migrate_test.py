@@ -20,7 +20,7 @@ import traceback
 
 from hb import MS, OUT, SEC, Guest, GuestError, progress, save
 from monitor import Monitor
-from run import FAULT, FAULT_KO, GUEST_KO, as_outage, expect, expect_in
+from run import FAULT, FAULT_KO, GUEST_KO, as_outage, expect, expect_in, play
 
 QEMU = os.environ["KVMHB_QEMU"]
 URI = "unix:/tmp/migration"
@@ -480,22 +480,8 @@ def main():
         many(int(chosen[1]), int(chosen[2]))
     names = ALL if not chosen else BRIEF if chosen == ["brief"] else chosen
     tests = [globals()[f"test_{name}"] for name in names]
-    print(f"TAP version 13\n1..{len(tests)}", flush=True)
     vm = Vm()
-    failed = lost = False
-    for number, test in enumerate(tests, start=1):
-        name = f"{number} {test.__doc__}"
-        if lost:
-            print(f"not ok {name} # the VM was lost before", flush=True)
-            continue
-        try:
-            test(vm)
-            print(f"ok {name}", flush=True)
-        except Exception as error:   # pylint: disable=broad-except
-            explain(vm)
-            print(f"not ok {name}", flush=True)
-            failed = True
-            lost = not isinstance(error, AssertionError)
+    failed = play(tests, vm, lambda lost: explain(vm))
     end(vm)
     sys.exit(failed)
 

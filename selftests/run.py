@@ -32,6 +32,27 @@ def as_outage(history):
     return [state for number, state in enumerate(plain) if number == 0 or plain[number - 1] != state]
 
 
+def play(tests, subject, explain):
+    """Play tests in their order with what they are about, as TAP; explain(lost) is called where one fails. Whoever lost
+    the VM lost it for those that follow. Whether any failed."""
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
+    failed = lost = False
+    for number, test in enumerate(tests, start=1):
+        name = f"{number} {test.__doc__}"
+        if lost:
+            print(f"not ok {name} # the VM was lost before", flush=True)
+            continue
+        try:
+            test(subject)
+            print(f"ok {name}", flush=True)
+        except Exception as error:   # pylint: disable=broad-except
+            failed = True
+            lost = not isinstance(error, AssertionError)
+            explain(lost)
+            print(f"not ok {name}", flush=True)
+    return failed
+
+
 def vms():
     """The VMs that KVM has."""
     return glob.glob("/sys/kernel/debug/kvm/[0-9]*")
