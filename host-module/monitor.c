@@ -86,6 +86,8 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 	kvmhb_watch_stale(&mon->watch, stale);
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
 	mon->verdict = new;
+	if (kvmhb_state_beats(new.state))
+		mon->living = new;
 	ASSERT_EXCLUSIVE_WRITER(mon->tally.state);
 	WRITE_ONCE(mon->tally.state, new.state);
 	kvmhb_report(&mon->reporter, &transition);

@@ -56,7 +56,8 @@ struct kvmhb_vm {
  * @judging: @timing, as far as this host can tell, as of the last look
  * @retuning: the guest has not yet beaten by @config
  * @verdict: state and cause
- * @before_pause: what they were when the VMM paused the VM; means nothing while it runs
+ * @living: what they were when the guest last beat as it should; means nothing before it
+ *	has armed
  * @paused_at_ns: when that was, ns of CLOCK_MONOTONIC; 0 while the VM runs. Until then
  *	nothing is judged
  * @leaving: the VMM copies the VM's memory to somewhere: a pause is no news
@@ -84,7 +85,7 @@ struct kvmhb_monitor {
 	struct kvmhb_timing judging;
 	bool retuning;
 	struct kvmhb_verdict verdict;
-	struct kvmhb_verdict before_pause;
+	struct kvmhb_verdict living;
 	u64 paused_at_ns;
 	bool leaving;
 	bool arrived;

@@ -24,7 +24,6 @@ void kvmhb_monitor_pause(struct kvmhb_monitor *mon)
 		    kvmhb_tally_last_beat_at_ns(&mon->tally) != mon->outages.silent_since_ns)
 			kvmhb_monitor_look(mon);
 		mon->paused_at_ns = ktime_get_ns();
-		mon->before_pause = mon->verdict;
 		/* Who is accused stays so: nothing of it is taken back. */
 		if (kvmhb_state_is_armed(mon->verdict.state) &&
 		    mon->verdict.state != KVMHB_UNRESPONSIVE) {
@@ -41,11 +40,7 @@ static struct kvmhb_verdict move_verdict(const struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
-	if (mon->verdict.state != KVMHB_PAUSED)
-		return mon->verdict;
-	if (mon->before_pause.state == KVMHB_DEGRADED)
-		return mon->before_pause;
-	return (struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE };
+	return mon->verdict.state == KVMHB_PAUSED ? mon->living : mon->verdict;
 }
 
 /* The outage goes on as if the pause had not been. */
@@ -240,9 +235,11 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 
 	mon->paused_at_ns = now_ns;
 	mon->arrived = true;
-	mon->before_pause = verdict;
-	if (kvmhb_state_is_armed(verdict.state) && verdict.state != KVMHB_UNRESPONSIVE)
+	mon->living = (struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE };
+	if (kvmhb_state_beats(verdict.state)) {
+		mon->living = verdict;
 		verdict = (struct kvmhb_verdict) { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED };
+	}
 	kvmhb_monitor_change(mon, verdict.state, verdict.cause);
 	mon->outages = (struct kvmhb_outages) {
 		.silent_since_ns = last_at_ns,

@@ -300,11 +300,43 @@ static void move_ends_early(struct kunit *test)
 	}
 }
 
+/* A guest that is degraded, and whose silence was noticed first, goes on as degraded. */
+static void move_degraded_and_silent(struct kunit *test)
+{
+	static const struct kvmhb_verdict silent[] = {
+		{ KVMHB_LATE, KVMHB_CAUSE_STARVED },
+		{ KVMHB_PAUSED, KVMHB_CAUSE_PAUSED },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(silent); i++) {
+		const char *what = kvmhb_state_word(silent[i].state);
+		struct monitor_test *from = patient_monitor(test);
+		struct monitor_test *to = target_monitor(test);
+
+		bring_into(from, KVMHB_DEGRADED);
+		mutex_lock(&from->mon.lock);
+		kvmhb_monitor_change(&from->mon, silent[i].state, silent[i].cause);
+		mutex_unlock(&from->mon.lock);
+		kvmhb_monitor_pause(&from->mon);
+		expect_verdict(test, from, KVMHB_PAUSED, KVMHB_CAUSE_PAUSED, what);
+
+		unpack(to, pack(test, from));
+		kvmhb_monitor_resume(&to->mon);
+		expect_verdict(test, to, KVMHB_DEGRADED, KVMHB_CAUSE_USERSPACE, what);
+		kvmhb_monitor_resume(&from->mon);
+		expect_verdict(test, from, KVMHB_DEGRADED, KVMHB_CAUSE_USERSPACE, what);
+		kunit_release_action(test, monitor_test_exit, to);
+		kunit_release_action(test, monitor_test_exit, from);
+	}
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(move_pause_and_resume),
 	KUNIT_CASE(move_to_another),
 	KUNIT_CASE(move_while_retuning),
 	KUNIT_CASE(move_stale_cpus),
+	KUNIT_CASE(move_degraded_and_silent),
 	KUNIT_CASE(move_back_in_time),
 	KUNIT_CASE(move_ends_early),
 	{}
