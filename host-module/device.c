@@ -8,7 +8,7 @@
 #include "kvm_heartbeat.h"
 #include "trace.h"
 
-#define DEVICE_FEATURES	KVM_HEARTBEAT_FEATURE_LAYERS
+#define DEVICE_FEATURES	(KVM_HEARTBEAT_FEATURE_LAYERS | KVM_HEARTBEAT_FEATURE_BLOCKED)
 
 /**
  * kvmhb_device_read_regs - read BAR0

@@ -115,6 +115,7 @@ bool kvmhb_layers_look(struct kvmhb_layers *layers, const struct kvmhb_pulse *pu
 		if (seen.online && !slot->still)
 			layers->stale_in_ns = min(layers->stale_in_ns, timeout_ns - slot->run_ns);
 	}
+	layers->blocked = kvmhb_pulse_blocked(pulse);
 	layers->userspace = kvmhb_pulse_user_stale(pulse);
 	if (was_partial && !layers->partial)
 		layers_forgive_schedulers(layers);
@@ -226,6 +227,7 @@ void kvmhb_layers_load(struct kvmhb_layers *layers, const struct kvmhb_pulse *pu
 		layers->partial |= layers->slots[nr].still;
 		layers->softlockup |= layers->slots[nr].locked;
 	}
+	layers->blocked = kvmhb_pulse_blocked(pulse);
 	layers->userspace = kvmhb_pulse_user_stale(pulse);
 	kvmhb_layers_keep(layers);
 }

@@ -33,13 +33,14 @@ struct kvmhb_slot_watch {
 };
 
 /**
- * struct kvmhb_layers - the CPUs of a guest, their schedulers, its userspace
+ * struct kvmhb_layers - the CPUs of a guest, their schedulers, its storage, its userspace
  * @slots: what was seen of the slots of the pulse page, up to the last that was
  *	ever online
  * @nr_slots: entries of @slots
  * @turn: the slot beyond them that was looked at last, to see whether it has come online
  * @partial: a slot is stale
  * @softlockup: a scheduler is stale
+ * @blocked: a task waits for storage for too long
  * @userspace: userspace is stale
  * @stale_in_ns: when the next slot will be stale, ns from the last look; U64_MAX: never
  *
@@ -51,6 +52,7 @@ struct kvmhb_layers {
 	unsigned int turn;
 	bool partial;
 	bool softlockup;
+	bool blocked;
 	bool userspace;
 	u64 stale_in_ns;
 };

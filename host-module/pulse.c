@@ -180,6 +180,16 @@ struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int
 	return seen;
 }
 
+/* Whether an age has reached its timeout, if there is one. */
+static bool pulse_is_stale(const __le32 *timeout, const __le32 *age)
+{
+	u32 timeout_ms = le32_to_cpu(READ_ONCE(*timeout));
+
+	/* The age that belongs to the timeout, or a later one; pairs with the guest's barrier. */
+	smp_rmb();
+	return timeout_ms && le32_to_cpu(READ_ONCE(*age)) >= timeout_ms;
+}
+
 /**
  * kvmhb_pulse_user_stale - whether the guest's userspace lets its watchdog starve
  * @pulse: the pulse page
@@ -188,11 +198,16 @@ struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int
  */
 bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse)
 {
-	u32 timeout_ms = le32_to_cpu(READ_ONCE(pulse->header->user_timeout_ms));
-	u32 age_ms;
+	return pulse_is_stale(&pulse->header->user_timeout_ms, &pulse->header->user_age_ms);
+}
 
-	/* The age that belongs to the timeout, or a later one; pairs with the guest's barrier. */
-	smp_rmb();
-	age_ms = le32_to_cpu(READ_ONCE(pulse->header->user_age_ms));
-	return timeout_ms && age_ms >= timeout_ms;
+/**
+ * kvmhb_pulse_blocked - whether a task of the guest waits for storage for too long
+ * @pulse: the pulse page
+ *
+ * Return: what the guest says; false if it does not look at its tasks.
+ */
+bool kvmhb_pulse_blocked(const struct kvmhb_pulse *pulse)
+{
+	return pulse_is_stale(&pulse->header->blocked_timeout_ms, &pulse->header->blocked_age_ms);
 }

@@ -52,6 +52,7 @@ void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *t
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse);
 struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr);
 bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse);
+bool kvmhb_pulse_blocked(const struct kvmhb_pulse *pulse);
 
 /**
  * kvmhb_pulse_has_pages - whether pages are within a pulse page

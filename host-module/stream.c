@@ -202,7 +202,7 @@ static bool stream_state_is_possible(u64 state, u64 cause)
 		return cause == KVMHB_CAUSE_NONE;
 	case KVMHB_DEGRADED:
 		return cause == KVMHB_CAUSE_PARTIAL || cause == KVMHB_CAUSE_SOFTLOCKUP ||
-		       cause == KVMHB_CAUSE_USERSPACE;
+		       cause == KVMHB_CAUSE_USERSPACE || cause == KVMHB_CAUSE_BLOCKED;
 	case KVMHB_UNRESPONSIVE:
 		return cause == KVMHB_CAUSE_HUNG || cause == KVMHB_CAUSE_HALTED ||
 		       cause == KVMHB_CAUSE_BEAT_LOST || cause == KVMHB_CAUSE_KVM_ERROR ||

@@ -96,6 +96,8 @@ static struct kvmhb_verdict say_living(const struct kvmhb_case *c)
 		degraded.cause = KVMHB_CAUSE_PARTIAL;
 	else if (c->softlockup)
 		degraded.cause = KVMHB_CAUSE_SOFTLOCKUP;
+	else if (c->blocked)
+		degraded.cause = KVMHB_CAUSE_BLOCKED;
 	else if (c->userspace)
 		degraded.cause = KVMHB_CAUSE_USERSPACE;
 	else

@@ -28,6 +28,7 @@
  * @pulsing: some slot moved since a beat was due
  * @partial: a CPU's slot is stale
  * @softlockup: a CPU's scheduler is stale
+ * @blocked: a task of it waits for storage for too long
  * @userspace: userspace is stale
  * @stale_in_ns: when the next CPU will be stale if it does not move, ns from now
  * @resuming: the VMM said that it resumes the guest, and no vCPU has been seen to run since
@@ -50,6 +51,7 @@ struct kvmhb_case {
 	bool pulsing;
 	bool partial;
 	bool softlockup;
+	bool blocked;
 	bool userspace;
 	u64 stale_in_ns;
 	bool resuming;

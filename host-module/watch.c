@@ -115,6 +115,7 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.pulsing = watch->pulsing,
 		.partial = watch->layers.partial,
 		.softlockup = watch->layers.softlockup,
+		.blocked = watch->layers.blocked,
 		.userspace = watch->layers.userspace,
 		.stale_in_ns = watch->layers.stale_in_ns,
 		.resuming = watch->resuming,

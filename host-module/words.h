@@ -46,7 +46,8 @@
 	cause(TRIPLE_FAULT, "triple-fault")	/* a CPU of it has shut down */ \
 	cause(VMM_GONE, "vmm-gone")		/* the VMM closed the device, unannounced */ \
 	cause(UNKNOWN, "unknown")		/* no evidence names a cause */ \
-	cause(MIGRATED, "migrated")		/* the VM goes on elsewhere */
+	cause(MIGRATED, "migrated")		/* the VM goes on elsewhere */ \
+	cause(BLOCKED, "blocked")		/* its tasks wait for storage for too long */
 
 #define KVMHB_STATE(name, word) KVMHB_##name,
 enum kvmhb_state { KVMHB_STATES(KVMHB_STATE) KVMHB_NR_STATES };

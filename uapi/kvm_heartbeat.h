@@ -44,8 +44,10 @@
  * KVM_HEARTBEAT_REG_FEATURES: bits, of which a driver ignores those that it does
  * not know. LAYERS: the host judges every CPU's slot, and the ages of what lives
  * above a CPU's timer, scheduler and userspace. Without it nobody reads them.
+ * BLOCKED: likewise the age of the tasks that wait for storage.
  */
 #define KVM_HEARTBEAT_FEATURE_LAYERS	0x00000001
+#define KVM_HEARTBEAT_FEATURE_BLOCKED	0x00000004
 
 /**
  * enum kvm_heartbeat_lifecycle - what the guest says of itself
@@ -93,6 +95,15 @@ enum kvm_heartbeat_lifecycle {
  *	before it, but never more than one interval, so that a guest which the
  *	host gave no time does not look guilty. 0 at the first beat after a
  *	ping, and at %KVM_HEARTBEAT_ARM. Stored before @user_timeout_ms
+ * @blocked_timeout_ms: for how long a task may sleep uninterruptibly, ms; 0:
+ *	tasks are not looked at, and not to be judged
+ * @blocked_age_ms: for how long, ms, saturating, the task has slept so that
+ *	has done so for longest, as far as looks at the tasks saw it without a
+ *	break. Each look adds the time since the look before it, but never more
+ *	than looks are to be apart, so that a guest which the host gave no time
+ *	does not look guilty. 0 if no task does, or none but those that wait
+ *	for a file system which is frozen, and while the kernel has userspace
+ *	frozen. Stored before @blocked_timeout_ms
  * @reserved1: zero
  *
  * The first cache line is the host's to write, the second the guest's. The
@@ -110,7 +121,9 @@ struct kvm_heartbeat_pulse_header {
 	__le32 config_ack;
 	__le32 user_timeout_ms;
 	__le32 user_age_ms;
-	__u8 reserved1[52];
+	__le32 blocked_timeout_ms;
+	__le32 blocked_age_ms;
+	__u8 reserved1[44];
 };
 
 #define KVM_HEARTBEAT_SLOT_ONLINE	0x00000001	/* this CPU pulses */

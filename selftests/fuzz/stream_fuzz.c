@@ -55,9 +55,9 @@ static const struct {
 	{ "config_seq", 0xffffffff },
 	{ "acked_seq", 0xffffffff },
 	{ "state", 8 },
-	{ "cause", 21 },
+	{ "cause", 22 },
 	{ "lifecycle", 6 },
-	{ "goodbye", 21 },
+	{ "goodbye", 22 },
 	{ "lost", 1 },
 	{ "beats", NS },
 	{ "missed", NS },
@@ -74,7 +74,7 @@ static const struct {
 	{ "counted_ns", NS },
 	{ "run_ns", NS },
 	{ "judged_state", 8 },
-	{ "judged_cause", 21 },
+	{ "judged_cause", 22 },
 	{ "judged_silence_ns", NS },
 	{ "judged_run_ns", NS },
 };
@@ -95,7 +95,7 @@ static const struct {
 } pairs[] = {
 	{ 1, 0, 0 },							/* waiting */
 	{ 2, 0, 1 },							/* alive */
-	{ 3, 5, 1 }, { 3, 6, 1 }, { 3, 7, 1 },				/* degraded */
+	{ 3, 5, 1 }, { 3, 6, 1 }, { 3, 7, 1 }, { 3, 22, 1 },		/* degraded */
 	{ 5, 1, 1 }, { 5, 2, 1 }, { 5, 3, 1 }, { 5, 4, 1 }, { 5, 20, 1 },	/* unresponsive */
 	{ 7, 13, 2 }, { 7, 14, 3 }, { 7, 15, 4 }, { 7, 16, 5 },		/* stopped */
 	{ 8, 17, 6 }, { 8, 18, 1 },					/* panicked */
@@ -481,7 +481,7 @@ static void mutate_field(u8 *stream)
 	case 1:		/* a state and a cause, and what has to go with them */
 		pair = any(2 * NR_PAIRS);
 		put(at + 8 * 7, 8, pair < NR_PAIRS ? pairs[pair].state : any(9));
-		put(at + 8 * 8, 8, pair < NR_PAIRS ? pairs[pair].cause : any(22) * any(2));
+		put(at + 8 * 8, 8, pair < NR_PAIRS ? pairs[pair].cause : any(23) * any(2));
 		if (pair < NR_PAIRS) {
 			put(at + 8 * 9, 8, pairs[pair].word);
 			put(at + 8 * 10, 8, pairs[pair].state >= 7 ? pairs[pair].cause : 0);

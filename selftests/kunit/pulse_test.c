@@ -172,14 +172,15 @@ static void pulse_slots(struct kunit *test)
 	kvmhb_pulse_uninit(&pulse);
 }
 
-static void pulse_userspace(struct kunit *test)
+/* Userspace, and the tasks that wait for storage: an age, and a timeout for it. */
+static void pulse_ages(struct kunit *test)
 {
 	static const struct {
 		u32 timeout_ms, age_ms;
 		bool stale;
 	} rows[] = {
 		{ 0, 0, false },
-		{ 0, U32_MAX, false },	/* nobody has opened the watchdog */
+		{ 0, U32_MAX, false },	/* nobody has opened the watchdog, or looks at tasks */
 		{ 1000, 0, false },
 		{ 1000, 999, false },
 		{ 1000, 1000, true },
@@ -194,8 +195,18 @@ static void pulse_userspace(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		pulse.header->user_timeout_ms = cpu_to_le32(rows[i].timeout_ms);
 		pulse.header->user_age_ms = cpu_to_le32(rows[i].age_ms);
+		pulse.header->blocked_timeout_ms = 0;
+		pulse.header->blocked_age_ms = 0;
 		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_user_stale(&pulse), rows[i].stale,
 				    "row %d", i);
+		KUNIT_EXPECT_FALSE_MSG(test, kvmhb_pulse_blocked(&pulse), "row %d", i);
+
+		pulse.header->user_timeout_ms = 0;
+		pulse.header->user_age_ms = 0;
+		pulse.header->blocked_timeout_ms = cpu_to_le32(rows[i].timeout_ms);
+		pulse.header->blocked_age_ms = cpu_to_le32(rows[i].age_ms);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_blocked(&pulse), rows[i].stale, "row %d", i);
+		KUNIT_EXPECT_FALSE_MSG(test, kvmhb_pulse_user_stale(&pulse), "row %d", i);
 	}
 	kvmhb_pulse_uninit(&pulse);
 }
@@ -205,7 +216,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pulse_pages),
 	KUNIT_CASE(pulse_of_pieces),
 	KUNIT_CASE(pulse_slots),
-	KUNIT_CASE(pulse_userspace),
+	KUNIT_CASE(pulse_ages),
 	{}
 };
 

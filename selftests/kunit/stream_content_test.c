@@ -84,7 +84,7 @@ static void stream_states(struct kunit *test)
 #define C(name) BIT(KVMHB_CAUSE_##name)
 		{ KVMHB_WAITING, C(NONE) },
 		{ KVMHB_ALIVE, C(NONE) },
-		{ KVMHB_DEGRADED, C(PARTIAL) | C(SOFTLOCKUP) | C(USERSPACE) },
+		{ KVMHB_DEGRADED, C(PARTIAL) | C(SOFTLOCKUP) | C(USERSPACE) | C(BLOCKED) },
 		{ KVMHB_UNRESPONSIVE, C(HUNG) | C(HALTED) | C(BEAT_LOST) | C(KVM_ERROR) |
 				      C(UNKNOWN) },
 		{ KVMHB_STOPPED, C(SHUTDOWN) | C(REBOOT) | C(SUSPEND) | C(UNLOAD) },

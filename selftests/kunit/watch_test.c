@@ -229,6 +229,8 @@ static void watch_layers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 1);
 	KUNIT_EXPECT_TRUE(test, kvmhb_layers_is_stale(&w->watch.layers, 2));
 	KUNIT_EXPECT_FALSE(test, watch->layers.userspace);
+	KUNIT_EXPECT_FALSE(test, watch->layers.blocked);
+	KUNIT_EXPECT_FALSE(test, w->seen.blocked);
 	w->slots[2].sched_age_ms = 0;
 	look_at_living(w, 5 * HOUR);
 	KUNIT_EXPECT_FALSE(test, watch->layers.softlockup);
@@ -271,6 +273,8 @@ static void watch_layers(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, watch->layers.partial);
 	KUNIT_EXPECT_TRUE(test, watch->layers.softlockup);
 	KUNIT_EXPECT_TRUE(test, watch->layers.userspace);
+	KUNIT_EXPECT_TRUE(test, watch->layers.blocked);
+	KUNIT_EXPECT_TRUE(test, w->seen.blocked);
 	KUNIT_EXPECT_EQ(test, stale_cpus(w), 62);
 
 	/* The lower layer names the CPUs. */

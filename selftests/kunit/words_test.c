@@ -105,7 +105,7 @@ static void names_are_the_documented_words(struct kunit *test)
 		"none", "hung", "halted", "beat-lost", "kvm-error", "partial", "softlockup",
 		"userspace", "paused", "starved", "vmm-stuck", "host-blocked", "host-degraded",
 		"shutdown", "reboot", "suspend", "unload", "panic", "triple-fault", "vmm-gone",
-		"unknown", "migrated",
+		"unknown", "migrated", "blocked",
 	};
 	int i;
 

@@ -212,6 +212,7 @@ static const struct mig_row {
 	{ "waiting", "none", "waiting", 0 },
 	{ "alive", "none", "paused", KVM_HEARTBEAT_ARM },
 	{ "degraded", "userspace", "paused", KVM_HEARTBEAT_ARM },
+	{ "degraded", "blocked", "paused", KVM_HEARTBEAT_ARM },
 	{ "unresponsive", "unknown", "unresponsive", KVM_HEARTBEAT_ARM },
 	{ "stopped", "suspend", "stopped", KVM_HEARTBEAT_SUSPEND },
 	{ "panicked", "panic", "panicked", KVM_HEARTBEAT_PANIC },
@@ -230,8 +231,12 @@ static bool bring_into(struct monitor *m, const struct mig_row *row)
 		ring(m);
 	}
 	if (!strcmp(row->state, "degraded")) {
-		page->header.user_timeout_ms = 1000;
+		bool blocked = !strcmp(row->cause, "blocked");
+
+		page->header.user_timeout_ms = blocked ? 0 : 1000;
 		page->header.user_age_ms = 1000;
+		page->header.blocked_timeout_ms = blocked ? 1000 : 0;
+		page->header.blocked_age_ms = 1000;
 		attr_set(m, "timeout_ns", "7300000000000");
 	} else if (!strcmp(row->state, "unresponsive")) {
 		attr_set(m, "interval_ns", "1000000");

@@ -69,7 +69,7 @@ TEST_F(hb, pulse_page_scribbled)
 				      round & 1 ? "3600000000000" : "1800000000000"));
 		if (round == 0) {
 			/* For its schedulers to be stale, it would have to say so for longer. */
-			ASSERT_TRUE(is(&self->m, "degraded", "userspace"));
+			ASSERT_TRUE(is(&self->m, "degraded", "blocked"));
 			ASSERT_STREQ("", attr_text(&self->m, "stale_vcpus"));
 		} else if (round == 1) {
 			ASSERT_TRUE(is(&self->m, "alive", "none"));
@@ -87,22 +87,33 @@ TEST_F(hb, pulse_page_scribbled)
 	munmap(map, 4096);
 }
 
-/* What the guest says of its userspace is judged at once, an age of a scheduler never by itself. */
+/*
+ * What the guest says of its userspace and of its tasks is judged at once, an age of a
+ * scheduler never by itself.
+ */
 TEST_F(hb, layers)
 {
 	static const struct {
 		__u32 flags, sched_age_ms, user_timeout_ms, user_age_ms;
+		__u32 blocked_timeout_ms, blocked_age_ms;
 		const char *cause;
 	} rows[] = {
-		{ 1, 0, 0, 0, "none" },
-		{ 1, UINT32_MAX, 0, 0, "none" },
-		{ 0, UINT32_MAX, 0, 0, "none" },
-		{ 1, 0, 0, UINT32_MAX, "none" },
-		{ 1, 0, 1000, 999, "none" },
-		{ 1, 0, 1000, 1000, "userspace" },
-		{ 1, 0, UINT32_MAX, UINT32_MAX, "userspace" },
-		{ 1, UINT32_MAX, 1000, 1000, "userspace" },
-		{ 1, 0, 1000, 0, "none" },
+		{ 1, 0, 0, 0, 0, 0, "none" },
+		{ 1, UINT32_MAX, 0, 0, 0, 0, "none" },
+		{ 0, UINT32_MAX, 0, 0, 0, 0, "none" },
+		{ 1, 0, 0, UINT32_MAX, 0, 0, "none" },
+		{ 1, 0, 1000, 999, 0, 0, "none" },
+		{ 1, 0, 1000, 1000, 0, 0, "userspace" },
+		{ 1, 0, UINT32_MAX, UINT32_MAX, 0, 0, "userspace" },
+		{ 1, UINT32_MAX, 1000, 1000, 0, 0, "userspace" },
+		{ 1, 0, 1000, 0, 0, 0, "none" },
+		{ 1, 0, 0, 0, 0, UINT32_MAX, "none" },
+		{ 1, 0, 0, 0, 1000, 999, "none" },
+		{ 1, 0, 0, 0, 1000, 1000, "blocked" },
+		{ 1, 0, 1000, 1000, 1000, 1000, "blocked" },
+		{ 1, 0, 1000, 1000, 1000, 999, "userspace" },
+		{ 0, UINT32_MAX, 0, 0, UINT32_MAX, UINT32_MAX, "blocked" },
+		{ 1, 0, 0, 0, 1000, 0, "none" },
 	};
 	struct page *page = map_page(&self->m);
 	struct kvm_heartbeat_slot *slot = &page->slots[7];
@@ -119,6 +130,8 @@ TEST_F(hb, layers)
 		slot->sched_age_ms = rows[i].sched_age_ms;
 		page->header.user_timeout_ms = rows[i].user_timeout_ms;
 		page->header.user_age_ms = rows[i].user_age_ms;
+		page->header.blocked_timeout_ms = rows[i].blocked_timeout_ms;
+		page->header.blocked_age_ms = rows[i].blocked_age_ms;
 		/* A new timeout makes the monitor look, by 7200 s in the end. */
 		ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "7300000000000"));
 		ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "7200000000000"));
