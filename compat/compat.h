@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/pm.h>
+#include <linux/sched.h>
 #include <linux/sched/isolation.h>
 #include <linux/topology.h>
 #include <linux/uaccess.h>
@@ -102,6 +103,25 @@ static inline struct task_struct *kthread_create_on_cpu(int (*fn)(void *), void 
 #define DEFINE_SIMPLE_DEV_PM_OPS(name, suspend, resume) \
 const struct dev_pm_ops name = { SET_SYSTEM_SLEEP_PM_OPS(suspend, resume) }
 #endif
+
+#ifndef TASK_FROZEN			/* was a flag before 6.1 */
+#define TASK_FROZEN			0x8000
+#define KVMHB_FROZEN_FLAGS		(PF_FROZEN | PF_FREEZER_SKIP)
+#else
+#define KVMHB_FROZEN_FLAGS		0
+#endif
+
+/* Had another name, and another type, before 5.14. */
+static inline unsigned int kvmhb_task_state(const struct task_struct *task)
+{
+#ifdef KVMHB_HAVE_TASK_STATE
+	unsigned int state = READ_ONCE(task->__state);
+#else
+	unsigned int state = READ_ONCE(task->state);
+#endif
+
+	return READ_ONCE(task->flags) & KVMHB_FROZEN_FLAGS ? state | TASK_FROZEN : state;
+}
 
 /* Took a count until 6.8. */
 static inline void kvmhb_eventfd_signal(struct eventfd_ctx *ctx)

@@ -16,8 +16,10 @@
  *
  * What lives above the timer interrupt is told by its age: each pulse says for
  * how long its CPU has run no thread (sched.c), each beat for how long
- * userspace has not pinged (watchdog.c). An age grows by no more than an
- * interval at a time: while the host does not run us, nobody else runs either.
+ * userspace has not pinged (watchdog.c), and for how long a task has waited for
+ * storage (blocked.c). An age grows by no more than an interval at a time, that
+ * of the tasks by no more than a period: while the host does not run us, nobody
+ * else runs either.
  */
 #include <asm/barrier.h>
 #include <linux/cpu.h>
@@ -123,8 +125,21 @@ void kvmhb_user_freeze(struct kvmhb *hb, bool frozen)
 }
 
 /*
- * Say how userspace is. Called with the line held, so time is read anew: by the
- * time at which the tick began, a beat may be earlier than the one before it.
+ * For how long a task had been blocked at the last look. If the kernel has
+ * frozen userspace since, or is about to, that is forgotten.
+ */
+static u32 kvmhb_blocked_age_ms(struct kvmhb *hb, unsigned int freezes)
+{
+	/* Acquire: pairs with the release in kvmhb_blocked_say(). */
+	if (freezes & 1 || freezes != smp_load_acquire(&hb->blocked_freezes))
+		return 0;
+	return READ_ONCE(hb->blocked_age_ms);
+}
+
+/*
+ * Say how userspace is, and storage. Called with the line held, so time is read
+ * anew: by the time at which the tick began, a beat may be earlier than the one
+ * before it.
  */
 static void kvmhb_user_publish(struct kvmhb *hb)
 {
@@ -144,12 +159,16 @@ static void kvmhb_user_publish(struct kvmhb *hb)
 	hb->beat_ns = now_ns;
 
 	WRITE_ONCE(hb->pulse->user_age_ms, kvmhb_age_ms(hb->user_age_ns));
+	WRITE_ONCE(hb->pulse->blocked_age_ms,
+		   cpu_to_le32(kvmhb_blocked_age_ms(hb, freezes)));
 	/*
 	 * A new timeout comes with a ping. Whoever reads it, and then the age,
 	 * must find the age that begins with it, not one from before.
 	 */
 	virt_wmb();
 	WRITE_ONCE(hb->pulse->user_timeout_ms, cpu_to_le32(timeout_ms));
+	WRITE_ONCE(hb->pulse->blocked_timeout_ms,
+		   cpu_to_le32(READ_ONCE(hb->blocked_timeout_ms)));
 }
 
 /*

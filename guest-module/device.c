@@ -168,6 +168,7 @@ static int kvmhb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 
 	kvmhb_watchdog_init(hb);
+	kvmhb_blocked_init(hb);
 	return 0;
 }
 

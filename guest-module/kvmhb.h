@@ -6,6 +6,7 @@
  *   config.c     reads the configuration that the host publishes
  *   beats.c      per-CPU timers: pulses in memory, one doorbell an interval
  *   sched.c      per-CPU threads: does a CPU that takes interrupts run tasks?
+ *   blocked.c    a thread that looks for tasks that wait for storage
  *   watchdog.c   the watchdog device that userspace pings
  *   lifecycle.c  tells the host when the beats begin and why they end
  *
@@ -78,6 +79,10 @@ struct kvmhb_config {
  * @user_freezes: odd while the kernel has userspace frozen; written by the PM
  *	notifier
  * @user_freezes_seen: @user_freezes as of the last beat; guarded by the line
+ * @blocked_timeout_ms: for how long a task may sleep uninterruptibly, 0 if
+ *	nobody looks; written by the thread that does, published by the beats
+ * @blocked_age_ms: for how long one had slept when it last looked; likewise
+ * @blocked_freezes: @user_freezes as of that look; written by the same thread
  * @hibernating: a power-off now is the end of a hibernation; written by the PM
  *	notifier, and read while hibernation calls the reboot notifiers
  * @panic_nb: our entry in the panic notifiers
@@ -111,6 +116,10 @@ struct kvmhb {
 	u64 user_age_ns;
 	unsigned int user_freezes;
 	unsigned int user_freezes_seen;
+
+	u32 blocked_timeout_ms;
+	u32 blocked_age_ms;
+	unsigned int blocked_freezes;
 
 	bool hibernating;
 	struct notifier_block panic_nb;
@@ -235,6 +244,8 @@ void kvmhb_beats_unregister(void);
 void kvmhb_sched_provide(unsigned int nr);
 int kvmhb_sched_register(void);
 void kvmhb_sched_unregister(void);
+
+void kvmhb_blocked_init(struct kvmhb *hb);
 
 #if IS_ENABLED(CONFIG_WATCHDOG_CORE)
 void kvmhb_watchdog_init(struct kvmhb *hb);

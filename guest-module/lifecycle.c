@@ -20,9 +20,15 @@
 #define KVMHB_LINE_POLL_US	100
 #define KVMHB_LINE_TIMEOUT_US	USEC_PER_SEC
 
-/* writel() orders what we stored in the pulse page before the word. */
+/*
+ * writel() orders what we stored in the pulse page before the word. After a
+ * goodbye the next to arm may be a driver that knows less of the page than we
+ * do: nothing is left there by which it would be judged.
+ */
 static void kvmhb_say(struct kvmhb *hb, enum kvm_heartbeat_lifecycle word)
 {
+	if (word != KVM_HEARTBEAT_ARM)
+		WRITE_ONCE(hb->pulse->blocked_timeout_ms, 0);
 	writel(word, hb->regs + KVM_HEARTBEAT_REG_LIFECYCLE);
 }
 

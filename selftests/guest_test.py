@@ -19,7 +19,7 @@ import traceback
 
 from hb import MS, SEC, TOP, kernels, read, save, series
 from monitor import Monitor
-from run import (DRIVER, FAULT, FAULT_KO, GUEST_KO, Run, as_outage, dynamic, expect, expect_in, play, vms,
+from run import (BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, Run, as_outage, dynamic, expect, expect_in, play, vms,
                  test_kexec, test_reboot)   # pylint: disable=unused-import
 
 
@@ -200,6 +200,40 @@ def test_watchdog(run):
     run.wait_boot()
     run.load()
     run.monitor.wait_beats(2)
+
+
+def test_blocked(run):
+    """A task that waits for its disk for too long is noticed, if that is wanted, until it goes on"""
+    expect(run.guest.run(f"cat {BLOCKED}").strip(), str(120 * SEC), "by default")
+    for wrong in SEC - 1, 86400 * SEC + 1, -1, "x":
+        expect(run.guest.sh(f"echo {wrong} > {BLOCKED}")[0] != 0, True, f"{wrong} is refused")
+    expect(run.guest.run("dmesg").count("it is 0 (off), or 1000000000 (1 s) to 86400000000000 (a day)"), 2,
+           "lines that say what is allowed")
+    since = run.monitor.mark()
+    run.guest.run(f"[ -d {FAULT} ] || insmod {FAULT_KO}")
+    # Long enough for all that is looked for here; it is ended before.
+    run.guest.run(f"echo 600000 > {FAULT}/block_ms")
+    run.monitor.wait_beats(2)
+    expect([s for s in run.monitor.history(since) if s.startswith("degraded")], [], "before it has waited for too long")
+    run.guest.run(f"echo {2 * SEC} > {BLOCKED}")
+    run.monitor.wait_state("degraded", since, cause="blocked")
+    expect(run.monitor.get("stale_vcpus"), "")
+    # Nobody looks any more.
+    mark = run.monitor.mark()
+    run.guest.run(f"echo 0 > {BLOCKED}")
+    run.monitor.wait_state("alive", mark)
+    run.guest.run(f"echo {2 * SEC} > {BLOCKED}")
+    run.monitor.wait_state("degraded", mark, cause="blocked")
+    # It is over when the task goes on, whatever comes then.
+    mark = run.monitor.mark()
+    run.guest.run(f"echo 0 > {FAULT}/block_ms")
+    run.monitor.wait_state("alive", mark)
+    # A task that wakes up now and then waits for nothing for too long.
+    mark = run.monitor.mark()
+    run.guest.run(f"for i in 1 2 3 4 5 6; do echo 1500 > {FAULT}/block_ms; sleep 1; done")
+    run.monitor.wait_beats(3)
+    expect([s for s in run.monitor.history(mark) if s.startswith("degraded")], [], "by tasks that go on")
+    run.guest.run(f"echo {120 * SEC} > {BLOCKED}")
 
 
 # What answers us goes on in the background; the rest of the guest's init becomes systemd.
@@ -505,7 +539,9 @@ def test_hibernate(run):
         monitor.wait_beats(2)
         since = monitor.mark()
         guest.run("echo 10 > /sys/module/suspend/parameters/pm_test_delay && echo freezer > /sys/power/pm_test")
-        guest.run("echo mem > /sys/power/state")
+        # Nor is a task that waits meanwhile.
+        guest.run(f"insmod {FAULT_KO} && echo {2 * SEC} > {BLOCKED}")
+        guest.run(f"echo 600000 > {FAULT}/block_ms; echo mem > /sys/power/state; echo 0 > {FAULT}/block_ms")
         monitor.wait_beats(2)
         expect(monitor.history(since), [], "while userspace was frozen")
         # It is judged again from then on.
@@ -542,11 +578,11 @@ def test_nothing_is_left(run):
 
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
-       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "systemd", "cpu_hotplug", "isolated_cpu",
-       "unload", "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug",
+       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "blocked", "systemd", "cpu_hotplug",
+       "isolated_cpu", "unload", "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug",
        "removal_unplugs", "native_unplug", "panic", "power_off", "suspend", "hibernate", "kill", "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
-         "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "unload", "hot_unplug", "power_off",
+         "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "blocked", "unload", "hot_unplug", "power_off",
          "nothing_is_left"]
 
 

@@ -13,16 +13,18 @@ scenario was taken for.
 
 import collections
 import ctypes
+import lzma
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 import traceback
 
-from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, save, write
-from run import FAULT, FAULT_KO, Run, expect, expect_in, test_kexec, test_reboot
+from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, release, save, write
+from run import BLOCKED, FAULT, FAULT_KO, Run, expect, expect_in, test_kexec, test_reboot
 
 TIMINGS = {"200ms": 200 * MS, "2s": 2 * SEC}   # the interval; the timeout is twice as long
 MERE = ["late"] + [f"late:{cause}" for cause in ("starved", "paused", "vmm-stuck", "host-blocked", "host-degraded")]
@@ -70,12 +72,28 @@ def threads(run):
     return [int(tid) for tid in os.listdir(f"/proc/{run.guest.pid}/task")]
 
 
+def modules(kernel, *names):
+    """Modules of a guest's kernel, with what they depend on, as files of that guest: in /modules-later, by their order."""
+    asked = subprocess.run(["modprobe", "-d", kernel, "-S", release(kernel), "-a", "--show-depends", *names],
+                           check=True, capture_output=True, text=True).stdout
+    folder = tempfile.mkdtemp(prefix="modules-")
+    files = {}
+    for number, line in enumerate(line for line in asked.splitlines() if line.startswith("insmod ")):
+        path = line.split()[1]
+        name = f"{number:02}-{os.path.basename(path).removesuffix('.xz')}"
+        with (lzma.open if path.endswith(".xz") else open)(path, "rb") as packed, open(f"{folder}/{name}", "wb") as plain:
+            plain.write(packed.read())
+        files[f"/modules-later/{name}"] = f"{folder}/{name}"
+    return files
+
+
 class Stage(Run):
     """The VM and its monitor, and what scenarios do with them."""
 
     def __init__(self):
         super().__init__(kexec=True, append="panic=0 reboot=t apic_extnmi=all",
-                         files={f"/bin/{name}": f"{TOP}/build/bin/{name}" for name in ("poke", "hog")})
+                         files={f"/bin/{name}": f"{TOP}/build/bin/{name}" for name in ("poke", "hog")} |
+                         modules(kernels()[0], "loop", "ext4"))
         self.interval_ns = 2 * SEC
 
     def begin(self):
@@ -215,6 +233,18 @@ def scheduler_dead(stage, since):
     hog = stage.guest.send(f"hog {stage.timeouts(4) // 1000 + 5}")
     stage.monitor.wait_state("degraded", since, cause="softlockup")
     hog.wait()
+
+
+@scenario("degraded:blocked", "alive")
+def blocked_io(stage, since):
+    """A task of the guest waits for its disk for too long"""
+    stage.guest.run(f"echo {2 * SEC} > {BLOCKED} && echo 600000 > {FAULT}/block_ms")
+    stage.monitor.wait_state("degraded", since, cause="blocked")
+    expect(stage.monitor.get("stale_vcpus"), "")
+    mark = stage.monitor.mark()
+    stage.guest.run(f"echo 0 > {FAULT}/block_ms")
+    stage.monitor.wait_state("alive", mark)
+    stage.guest.run(f"echo {120 * SEC} > {BLOCKED}")
 
 
 @scenario("degraded:userspace", "alive")
@@ -575,6 +605,28 @@ def host_sleeps(stage, since):
     write("/sys/power/pm_test", "freezer")
     write("/sys/power/state", "freeze")
     write("/sys/power/pm_test", "none")
+
+
+@scenario()
+def fsfreeze(stage, since):
+    """The guest has a file system frozen, as for a backup, and tasks wait to write to it"""
+    disk = "/tmp/disk"
+    # Not all that modprobe names has to load: a CPU may lack what a faster way of the same needs.
+    stage.guest.run(f"[ -d {disk} ] || {{ for each in /modules-later/*; do insmod $each; done; mkdir {disk} && "
+                    f"dd if=/dev/zero of={disk}.image bs=1M count=8 && mke2fs -F {disk}.image; }}")
+    stage.guest.run(f"mount -t ext4 -o loop {disk}.image {disk}")
+    # One has a file open, the other only is there.
+    stage.guest.run(f"sh -c 'exec 5>{disk}/open; until [ -e /tmp/go ]; do sleep 0.1; done; echo >&5' & "
+                    f"echo $! > /tmp/writers; until [ -e {disk}/open ]; do sleep 0.1; done")
+    stage.guest.run(f"fsfreeze --freeze {disk} && echo {2 * SEC} > {BLOCKED} && touch /tmp/go")
+    stage.guest.run(f"sh -c 'cd {disk} && echo > new' & echo $! >> /tmp/writers")
+    wait = "for pid in $(cat /tmp/writers); do until {}; do sleep 0.1; done; done"
+    stage.guest.run(wait.format("grep -q '^State:.D' /proc/$pid/status"))
+    stage.wait(4000 + stage.timeouts(1))
+    stage.guest.run(wait.format("grep -q '^State:.D' /proc/$pid/status"))
+    stage.guest.run(f"fsfreeze --unfreeze {disk}")
+    stage.guest.run(wait.format("! grep -q '^State:.[^Z]' /proc/$pid/status"))
+    stage.guest.run(f"echo {120 * SEC} > {BLOCKED}; umount {disk}; rm /tmp/go")
 
 
 @scenario("stopped:reboot", "waiting", "alive")

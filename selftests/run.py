@@ -10,6 +10,7 @@ from monitor import Monitor
 # In the guest.
 GUEST_KO = "/lib/kvmhb/kvm_heartbeat_guest.ko"
 FAULT_KO = "/lib/kvmhb/kvm_heartbeat_fault.ko"
+BLOCKED = "/sys/module/kvm_heartbeat_guest/parameters/blocked_ns"
 DRIVER = "/sys/bus/pci/drivers/kvm_heartbeat_guest"
 FAULT = "/sys/module/kvm_heartbeat_fault/parameters"
 TROUBLE = re.compile(r"BUG: (?!KCSAN:)|WARNING:|Oops|KASAN|UBSAN|ODEBUG|possible .* deadlock|soft lockup|hung_task")

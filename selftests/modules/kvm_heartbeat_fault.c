@@ -12,6 +12,10 @@
  *              ("apic_extnmi=all" lets those of the VMM come to all of them).
  *   last_ms    0 to 600000, 0 at first. How long a spin lasts that is begun
  *              later: so many milliseconds, not for ever.
+ *   block_ms   0 to 600000. A task sleeps uninterruptibly for so many
+ *              milliseconds, as one that waits for a disk which does not
+ *              answer, or until something is written here again. The write
+ *              returns at once; 0 only ends what goes on.
  *
  * A write to spin or halt returns when that is over on the CPU that it happens
  * to run on, if that is in the list: pin the writer to a CPU that is to live.
@@ -28,6 +32,7 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -37,6 +42,8 @@
 #include <linux/smp.h>
 #include <linux/stop_machine.h>
 #include <linux/string.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #define FAULT_FREEZE_MAX_MS	600000
 
@@ -177,6 +184,50 @@ static const struct kernel_param_ops fault_halt_ops = {
 	.set = fault_halt_set,
 };
 
+/* Changed with the lock held that the kernel takes for parameters. */
+static unsigned int block_ms;
+static DECLARE_WAIT_QUEUE_HEAD(fault_unblock);
+
+static void fault_block(struct work_struct *work)
+{
+	unsigned long timeout = msecs_to_jiffies(READ_ONCE(block_ms));
+
+	wait_event_timeout(fault_unblock, !READ_ONCE(block_ms), timeout);
+}
+
+static DECLARE_WORK(fault_block_work, fault_block);
+
+static void fault_block_end(void)
+{
+	WRITE_ONCE(block_ms, 0);
+	wake_up_all(&fault_unblock);
+	cancel_work_sync(&fault_block_work);
+}
+
+static int fault_block_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned int ms;
+	int ret;
+
+	ret = kstrtouint(val, 0, &ms);
+	if (ret)
+		return ret;
+	if (ms > FAULT_FREEZE_MAX_MS)
+		return -ERANGE;
+
+	fault_block_end();
+	if (!ms)
+		return 0;
+	pr_info("blocking a task for %u ms\n", ms);
+	WRITE_ONCE(block_ms, ms);
+	queue_work(system_unbound_wq, &fault_block_work);
+	return 0;
+}
+
+static const struct kernel_param_ops fault_block_ops = {
+	.set = fault_block_set,
+};
+
 static int __init fault_init(void)
 {
 	return register_nmi_handler(NMI_LOCAL, fault_nmi, 0, KBUILD_MODNAME);
@@ -185,12 +236,15 @@ module_init(fault_init);
 
 static void __exit fault_exit(void)
 {
+	fault_block_end();
 	unregister_nmi_handler(NMI_LOCAL, KBUILD_MODNAME);
 }
 module_exit(fault_exit);
 
 module_param_cb(last_ms, &fault_last_ops, &last_ms, 0200);
 MODULE_PARM_DESC(last_ms, "how long spin and halt last, ms; 0 for ever");
+module_param_cb(block_ms, &fault_block_ops, NULL, 0200);
+MODULE_PARM_DESC(block_ms, "block a task for up to 600000 ms; 0 ends that");
 module_param_cb(freeze_ms, &fault_freeze_ops, NULL, 0200);
 MODULE_PARM_DESC(freeze_ms, "freeze all CPUs for 1 to 600000 ms");
 module_param_cb(spin, &fault_spin_ops, NULL, 0200);
