@@ -49,6 +49,7 @@ void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
 
 	mutex_lock(&mon->lock);
 	lost = mon->tally.lost || kvmhb_state_is_armed(mon->verdict.state);
+	kvmhb_life_reset(&mon->life, mon->lifecycle);
 	monitor_await_guest(mon);
 	kvmhb_tally_lose(&mon->tally, lost);
 	mutex_unlock(&mon->lock);
@@ -70,6 +71,7 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm)
 	mon->goodbye = KVMHB_CAUSE_NONE;
 	mon->outages.count = 0;
 	mon->outages.downtime_ns = 0;
+	mon->life = (struct kvmhb_life) {};
 	kvmhb_tally_attach(&mon->tally, vm->pulse);
 	monitor_await_guest(mon);
 	mutex_unlock(&mon->lock);

@@ -82,6 +82,7 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 
 	transition.gone_ns = kvmhb_outages_change(&mon->outages, mon->verdict.state, new.state,
 						  last_at_ns, now_ns);
+	kvmhb_life_change(&mon->life, mon->verdict.state, new.state);
 	transition.last_beat_ns = last_at_ns ? kvmhb_minus(now_ns, last_at_ns) : 0;
 	kvmhb_watch_stale(&mon->watch, stale);
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
@@ -271,7 +272,7 @@ bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 
 		WRITE_ONCE(turn->asked_at_ns, asked_at_ns);
 	looks = by != KVMHB_LOOKER_PATROL || !monitor_is_silent(mon);
 	if (looks && kvmhb_tally_is_found(&mon->tally))
-		monitor_hear(mon, KVM_HEARTBEAT_ARM);
+		monitor_hear(mon, KVM_HEARTBEAT_ARM);	/* no boot: the driver has not noticed */
 	else if (looks)
 		kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
@@ -286,6 +287,7 @@ bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 
 void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word)
 {
 	mutex_lock(&mon->lock);
+	kvmhb_life_word(&mon->life, word, mon->verdict.state, mon->goodbye);
 	monitor_hear(mon, word);
 	mutex_unlock(&mon->lock);
 }

@@ -8,6 +8,7 @@
 
 #include <linux/mutex.h>
 
+#include "life.h"
 #include "outage.h"
 #include "patrol.h"
 #include "report.h"
@@ -66,6 +67,7 @@ struct kvmhb_vm {
  * @lifecycle: the last word that the guest said and the monitor accepted
  * @goodbye: the cause to be given if the VM ends now, or none
  * @outages: silences and outages
+ * @life: how often the guest began and ended
  * @watch: what was seen of the guest so far
  *
  * While it beats, a guest is looked at by the time at which it would be late had it not
@@ -93,6 +95,7 @@ struct kvmhb_monitor {
 	u32 lifecycle;
 	enum kvmhb_cause goodbye;
 	struct kvmhb_outages outages;
+	struct kvmhb_life life;
 	struct kvmhb_watch watch;
 };
 
@@ -106,6 +109,7 @@ struct kvmhb_monitor {
  * @missed: beats that did not come, a running silence included
  * @outages: how often the guest became unresponsive
  * @downtime_ns: how long it was, a running outage included, ns
+ * @life: how often the guest began and ended
  * @has_beaten: the guest has armed since the VM was last reset
  * @last_beat_ns: time since the last beat or the arming, ns
  * @gaps: statistics of the time between beats
@@ -121,6 +125,7 @@ struct kvmhb_readings {
 	u64 missed;
 	u64 outages;
 	u64 downtime_ns;
+	struct kvmhb_life life;
 	bool has_beaten;
 	u64 last_beat_ns;
 	struct kvmhb_gaps gaps;

@@ -190,6 +190,9 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 	saved->judged_cause = mon->watch.judged.verdict.cause;
 	saved->judged_silence_ns = mon->watch.judged.silence_ns;
 	saved->judged_run_ns = mon->watch.judged.run_ns;
+	saved->boots = mon->life.boots;
+	saved->panics = mon->life.panics;
+	saved->resets = mon->life.resets;
 	saved->nr_seen = kvmhb_layers_save(&mon->watch.layers, saved->slots);
 	mutex_unlock(&mon->lock);
 }
@@ -246,6 +249,11 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 		.count = saved->outages,
 		.downtime_ns = saved->downtime_ns,
 		.down_until_ns = last_at_ns + saved->counted_ns,
+	};
+	mon->life = (struct kvmhb_life) {
+		.boots = saved->boots,
+		.panics = saved->panics,
+		.resets = saved->resets,
 	};
 	kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);

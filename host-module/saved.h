@@ -57,7 +57,11 @@
 	field(judged_state, KVMHB_NR_STATES - 1)					\
 	field(judged_cause, KVMHB_NR_CAUSES - 1)					\
 	field(judged_silence_ns, KVMHB_SAVED_NS)					\
-	field(judged_run_ns, KVMHB_SAVED_NS)
+	field(judged_run_ns, KVMHB_SAVED_NS)						\
+	/* How often the guest began and ended. */					\
+	field(boots, KVMHB_SAVED_COUNT)							\
+	field(panics, KVMHB_SAVED_COUNT)						\
+	field(resets, KVMHB_SAVED_COUNT)
 
 /**
  * struct kvmhb_saved_slot - what was seen of a CPU's slot of the pulse page

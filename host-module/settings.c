@@ -99,6 +99,7 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 		.missed = atomic64_read(&mon->tally.missed) + kvmhb_monitor_missing(mon),
 		.outages = mon->outages.count,
 		.downtime_ns = kvmhb_outages_downtime_ns(&mon->outages, mon->verdict.state, now_ns),
+		.life = mon->life,
 		.has_beaten = last_at_ns,
 		.last_beat_ns = kvmhb_minus(now_ns, last_at_ns),
 		.gaps = kvmhb_tally_gaps(&mon->tally),

@@ -401,6 +401,7 @@ def test_device_reset(run):
             monitor.wait_state("alive", since)
             monitor.wait_beats(2)
             expect(monitor.history(since), ["stopped:suspend", "waiting", "alive"])
+        expect(monitor.lives(), [1, 0, 2], "boots, panics, resets")
         # Retuning is heard of, and a freeze is seen.
         retune(other, SEC)
         guest.run(f"insmod {FAULT_KO}")
@@ -469,7 +470,7 @@ def test_panic(run):
     """A panic is reported at once, whatever the timeout, and stays"""
     run.no_trouble()
     run.monitor.set("interval_ns", 3600 * SEC)
-    since = run.monitor.mark()
+    since, lives = run.monitor.mark(), run.monitor.lives()
     run.guest.send("echo c > /proc/sysrq-trigger")
     panicked = run.monitor.wait_state("panicked", since, cause="panic")
     expect(run.monitor.history(since), ["panicked:panic"])
@@ -478,8 +479,10 @@ def test_panic(run):
     expect(run.monitor.get("state"), "panicked")
     run.guest.qmp("system_reset")
     run.monitor.wait_state("waiting", since)
+    expect(run.monitor.lives(lives), [0, 1, 1], "boots, panics, resets")
     run.wait_boot()
     run.load()
+    expect(run.monitor.lives(lives), [1, 1, 1], "boots, panics, resets")
 
 
 def test_power_off(run):
@@ -522,6 +525,7 @@ def test_suspend(run):
     history = run.monitor.history(since)
     if history not in (["stopped:suspend", "alive"], ["stopped:suspend", "waiting", "alive"]):
         raise AssertionError(f"history of a suspend: {history}")
+    expect(run.monitor.lives()[:2], [1, 0], "boots and panics: it is the same kernel")
     run.monitor.wait_beats(2)
 
 

@@ -117,7 +117,7 @@ class Vm:
         goes_on = history_of(target, to)[-1].partition(":")[0]
         expect([line.split(",")[0].split(" (")[0] for line in told[1:]],
                [] if goes_on == "paused" else [f"guest is {goes_on}"], "the target's log")
-        for name in "interval_ns", "timeout_ns", "outages":
+        for name in "interval_ns", "timeout_ns", "outages", "boots", "panics", "resets":
             expect(target.number(name), source.number(name), name)
         return history_of(source, since), history_of(target, to)
 

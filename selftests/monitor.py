@@ -91,6 +91,10 @@ class Monitor:
         """What a sysfs file says, as a number."""
         return int(self.get(name))
 
+    def lives(self, before=(0, 0, 0)):
+        """Boots, panics and resets, less those of before."""
+        return [self.number(name) - n for name, n in zip(("boots", "panics", "resets"), before)]
+
     def set(self, name, value):
         """Write a sysfs file."""
         write(f"{self.dir}/heartbeat/{name}", value)

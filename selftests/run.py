@@ -117,22 +117,24 @@ def test_kexec(run):
     run.monitor.set("timeout_ns", 60 * SEC)
     run.guest.run("kexec -l /boot/vmlinuz /boot/initrd")
     run.monitor.set("timeout_ns", 0)
-    since = run.monitor.mark()
+    since, lives = run.monitor.mark(), run.monitor.lives()
     run.guest.send("kexec -e")
     run.monitor.wait_state("stopped", since, cause="reboot")
     run.wait_boot()
     run.load()
     expect(run.monitor.history(since), ["stopped:reboot", "alive"])
+    expect(run.monitor.lives(lives), [1, 0, 0], "boots, panics, resets")
 
 
 def test_reboot(run):
     """A reboot says goodbye, resets, and begins anew"""
     run.no_trouble()
-    since = run.monitor.mark()
+    since, lives = run.monitor.mark(), run.monitor.lives()
     run.guest.send("reboot -f")
     run.monitor.wait_state("stopped", since, cause="reboot")
     run.monitor.wait_state("waiting", since)
     run.wait_boot()
     run.load()
     expect(run.monitor.history(since), ["stopped:reboot", "waiting", "alive"])
+    expect(run.monitor.lives(lives), [1, 0, 1], "boots, panics, resets")
     run.monitor.wait_beats(2)

@@ -22,7 +22,7 @@
 #include "words.h"
 
 #define HEAD		48
-#define FIELDS		240
+#define FIELDS		264
 #define CONFIG		80
 #define SLOT		32
 #define NS		0x1000000000000000ULL
@@ -77,6 +77,9 @@ static const struct {
 	{ "judged_cause", 22 },
 	{ "judged_silence_ns", NS },
 	{ "judged_run_ns", NS },
+	{ "boots", NS },
+	{ "panics", NS },
+	{ "resets", NS },
 };
 
 #define NR_FIELDS	ARRAY_SIZE(fields)

@@ -45,6 +45,10 @@ static void lifetime_reset(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, r.has_beaten);
 	KUNIT_EXPECT_EQ(test, r.beats, 0);
 	KUNIT_EXPECT_FALSE(test, mon->tally.lost);
+
+	/* The same kernel, of which the second reset had heard nothing. */
+	KUNIT_EXPECT_EQ(test, r.life.boots, 1);
+	KUNIT_EXPECT_EQ(test, r.life.resets, 1);
 	beat(m);
 	KUNIT_EXPECT_EQ(test, read_of(m).beats, 1);
 
@@ -57,8 +61,20 @@ static void lifetime_reset(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mon->tally.lost);
 	say(m, KVM_HEARTBEAT_ARM);
 	kvmhb_monitor_reset(mon);
+	KUNIT_EXPECT_EQ(test, mon->life.boots, 2);
+	KUNIT_EXPECT_EQ(test, mon->life.resets, 4);
+
+	/* It was hung, and another kernel comes in its place. */
+	KUNIT_EXPECT_TRUE(test, mon->tally.lost);
+	say(m, KVM_HEARTBEAT_ARM);
+	KUNIT_EXPECT_EQ(test, mon->life.boots, 3);
+	kvmhb_monitor_reset(mon);
 	kvmhb_monitor_detach(mon);
 	KUNIT_EXPECT_FALSE(test, mon->tally.lost);
+	r = read_of(m);
+	KUNIT_EXPECT_EQ(test, r.life.boots, 3);
+	KUNIT_EXPECT_EQ(test, r.life.panics, 0);
+	KUNIT_EXPECT_EQ(test, r.life.resets, 5);
 }
 
 /* Another VM: all counters begin anew, and not before it comes. */
@@ -81,6 +97,7 @@ static void lifetime_another_vm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r.missed, 3);
 	KUNIT_EXPECT_EQ(test, r.outages, 1);
 	KUNIT_EXPECT_GE(test, r.downtime_ns, 21 * HOUR / 5);
+	KUNIT_EXPECT_EQ(test, r.life.boots, 1);
 	KUNIT_EXPECT_EQ(test, r.gaps.n, 1);
 	KUNIT_EXPECT_TRUE(test, r.has_beaten);
 	KUNIT_EXPECT_EQ(test, m->mon.watch.judged.verdict.state, KVMHB_UNRESPONSIVE);
@@ -93,6 +110,7 @@ static void lifetime_another_vm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r.missed, 0);
 	KUNIT_EXPECT_EQ(test, r.outages, 0);
 	KUNIT_EXPECT_EQ(test, r.downtime_ns, 0);
+	KUNIT_EXPECT_EQ(test, r.life.boots, 0);
 	KUNIT_EXPECT_EQ(test, r.gaps.n, 0);
 	KUNIT_EXPECT_FALSE(test, r.has_beaten);
 	KUNIT_EXPECT_EQ(test, m->mon.watch.judged.verdict.state, KVMHB_DETACHED);

@@ -37,35 +37,37 @@ static void monitor_words(struct kunit *test)
 		u32 lifecycle;		/* the last one accepted */
 		struct kvmhb_verdict verdict;
 		enum kvmhb_cause goodbye;
+		struct kvmhb_life life;
 	} rows[] = {
 #define RESET	U32_MAX
 		{ "nothing said", KVM_HEARTBEAT_NONE, KVM_HEARTBEAT_NONE,
-		  { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
+		  { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE, { 0, 0, 0 } },
 		{ "no word", 7, KVM_HEARTBEAT_NONE,
-		  { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
+		  { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE, { 0, 0, 0 } },
 		{ "arms", KVM_HEARTBEAT_ARM, KVM_HEARTBEAT_ARM,
-		  { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
+		  { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE, { 1, 0, 0 } },
 		{ "no word again", U32_MAX - 1, KVM_HEARTBEAT_ARM,
-		  { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
+		  { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE, { 1, 0, 0 } },
 		{ "suspends", KVM_HEARTBEAT_SUSPEND, KVM_HEARTBEAT_SUSPEND,
-		  { KVMHB_STOPPED, KVMHB_CAUSE_SUSPEND }, KVMHB_CAUSE_SUSPEND },
+		  { KVMHB_STOPPED, KVMHB_CAUSE_SUSPEND }, KVMHB_CAUSE_SUSPEND, { 1, 0, 0 } },
 		{ "resumes", KVM_HEARTBEAT_ARM, KVM_HEARTBEAT_ARM,
-		  { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
+		  { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE, { 1, 0, 0 } },
 		{ "unloads", KVM_HEARTBEAT_UNLOAD, KVM_HEARTBEAT_UNLOAD,
-		  { KVMHB_STOPPED, KVMHB_CAUSE_UNLOAD }, KVMHB_CAUSE_UNLOAD },
+		  { KVMHB_STOPPED, KVMHB_CAUSE_UNLOAD }, KVMHB_CAUSE_UNLOAD, { 1, 0, 0 } },
 		{ "reboots", KVM_HEARTBEAT_REBOOT, KVM_HEARTBEAT_REBOOT,
-		  { KVMHB_STOPPED, KVMHB_CAUSE_REBOOT }, KVMHB_CAUSE_REBOOT },
+		  { KVMHB_STOPPED, KVMHB_CAUSE_REBOOT }, KVMHB_CAUSE_REBOOT, { 1, 0, 0 } },
 		{ "is reset", RESET, KVM_HEARTBEAT_NONE,
-		  { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_REBOOT },
+		  { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_REBOOT, { 1, 0, 1 } },
 		{ "panics before it arms", KVM_HEARTBEAT_PANIC, KVM_HEARTBEAT_PANIC,
-		  { KVMHB_PANICKED, KVMHB_CAUSE_PANIC }, KVMHB_CAUSE_PANIC },
+		  { KVMHB_PANICKED, KVMHB_CAUSE_PANIC }, KVMHB_CAUSE_PANIC, { 1, 1, 1 } },
 		{ "and reboots", KVM_HEARTBEAT_REBOOT, KVM_HEARTBEAT_PANIC,
-		  { KVMHB_PANICKED, KVMHB_CAUSE_PANIC }, KVMHB_CAUSE_PANIC },
+		  { KVMHB_PANICKED, KVMHB_CAUSE_PANIC }, KVMHB_CAUSE_PANIC, { 1, 1, 1 } },
 		{ "arms once more", KVM_HEARTBEAT_ARM, KVM_HEARTBEAT_ARM,
-		  { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE },
+		  { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE, { 2, 1, 1 } },
 		{ "shuts down", KVM_HEARTBEAT_SHUTDOWN, KVM_HEARTBEAT_SHUTDOWN,
-		  { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN }, KVMHB_CAUSE_SHUTDOWN },
+		  { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN }, KVMHB_CAUSE_SHUTDOWN, { 2, 1, 1 } },
 	};
+	struct kvmhb_life life;
 	struct monitor_test *m;
 	int last, i;
 
@@ -86,6 +88,10 @@ static void monitor_words(struct kunit *test)
 			KUNIT_EXPECT_EQ_MSG(test, !!m->mon.turn.due_at_ns,
 					    rows[i].verdict.state == KVMHB_ALIVE, "%s",
 					    rows[i].what);
+			life = read_of(m).life;
+			KUNIT_EXPECT_EQ_MSG(test, memcmp(&life, &rows[i].life, sizeof(life)), 0,
+					    "%s: %llu boots, %llu panics, %llu resets",
+					    rows[i].what, life.boots, life.panics, life.resets);
 		}
 		kvmhb_monitor_detach(&m->mon);
 		expect_verdict(test, m, KVMHB_DETACHED, rows[last].goodbye, rows[last].what);

@@ -164,7 +164,8 @@ static inline void silent_for(struct monitor_test *m, u64 ns)
 	look_now(m);
 }
 
-static inline struct kvmhb_readings read_of(struct monitor_test *m)
+/* Not inline, as each call would have readings of its own on the caller's stack. */
+static noinline __maybe_unused struct kvmhb_readings read_of(struct monitor_test *m)
 {
 	struct kvmhb_readings readings;
 

@@ -161,8 +161,9 @@ static void ages_of_the_last_beat(struct kunit *test)
 		before = read_of(from);
 		KUNIT_EXPECT_GE(test, before.last_beat_ns, HOUR);
 		unpack(to, pack(test, from));
-		KUNIT_EXPECT_TRUE(test, read_of(to).has_beaten);
-		KUNIT_EXPECT_EQ(test, read_of(to).last_beat_ns, before.last_beat_ns);
+		r = read_of(to);
+		KUNIT_EXPECT_TRUE(test, r.has_beaten);
+		KUNIT_EXPECT_EQ(test, r.last_beat_ns, before.last_beat_ns);
 
 		time_passes(to, 10 * HOUR);
 		kvmhb_monitor_resume(&from->mon);
@@ -185,7 +186,8 @@ static void ages_of_the_last_beat(struct kunit *test)
 		kvmhb_monitor_pause(&from->mon);
 		unpack(to, pack(test, from));
 		expect_verdict(test, to, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "early");
-		KUNIT_EXPECT_FALSE(test, read_of(to).has_beaten);
+		r = read_of(to);
+		KUNIT_EXPECT_FALSE(test, r.has_beaten);
 	}
 }
 

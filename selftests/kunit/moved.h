@@ -108,6 +108,8 @@ static inline void expect_same_counts(struct kunit *test, const struct kvmhb_rea
 	expect_goes_on(test, now->downtime_ns, before->downtime_ns, what);
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&now->gaps, &before->gaps, sizeof(now->gaps)), 0, "%s",
 			    what);
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(&now->life, &before->life, sizeof(now->life)), 0, "%s",
+			    what);
 }
 
 #endif /* KVMHB_MOVED_H */

@@ -52,7 +52,7 @@ static void stream_fields_stay(struct kunit *test)
 		"lost", "beats", "missed", "outages", "downtime_ns", "gaps_n", "gaps_sum_ns",
 		"gaps_min_ns", "gaps_max_ns", "gaps_mean8_ns", "gaps_dev4_ns", "restart_gaps",
 		"silence_ns", "counted_ns", "run_ns", "judged_state", "judged_cause",
-		"judged_silence_ns", "judged_run_ns",
+		"judged_silence_ns", "judged_run_ns", "boots", "panics", "resets",
 	};
 #define FIELD_NAME(name, max) #name,
 	static const char * const has[] = { KVMHB_SAVED_FIELDS(FIELD_NAME) };

@@ -48,6 +48,81 @@ TEST_F(hb, lifecycle)
 	EXPECT_STREQ("(No data available)", attr_text(&self->m, "last_beat_ns"));
 }
 
+static bool counts(struct monitor *m, __u64 boots, __u64 panics, __u64 resets)
+{
+	bool ok = attr(m, "boots") == boots && attr(m, "panics") == panics &&
+		  attr(m, "resets") == resets;
+
+	if (!ok)
+		fprintf(stderr, "# boots %llu, panics %llu, resets %llu\n", attr(m, "boots"),
+			attr(m, "panics"), attr(m, "resets"));
+	return ok;
+}
+
+/* How often a guest began and ended, for as long as its VM lasts. */
+TEST_F(hb, boots_panics_resets)
+{
+	enum { RESET = 100 };
+	static const struct {
+		__u32 word;		/* or RESET */
+		__u64 boots, panics, resets;
+	} rows[] = {
+		/* As QEMU does before the guest begins. */
+		{ RESET, 0, 0, 0 },
+		{ RESET, 0, 0, 0 },
+		{ KVM_HEARTBEAT_ARM, 1, 0, 0 },
+		/* Panic and reset, time and again; and what it says after the panic. */
+		{ KVM_HEARTBEAT_PANIC, 1, 1, 0 },
+		{ KVM_HEARTBEAT_PANIC, 1, 1, 0 },
+		{ KVM_HEARTBEAT_REBOOT, 1, 1, 0 },
+		{ RESET, 1, 1, 1 },
+		{ RESET, 1, 1, 1 },
+		{ KVM_HEARTBEAT_ARM, 2, 1, 1 },
+		{ KVM_HEARTBEAT_PANIC, 2, 2, 1 },
+		{ RESET, 2, 2, 2 },
+		/* It panics before its driver is armed. */
+		{ KVM_HEARTBEAT_PANIC, 2, 3, 2 },
+		{ RESET, 2, 3, 3 },
+		/* No new kernel: suspend, with and without QEMU's reset; rmmod and insmod. */
+		{ KVM_HEARTBEAT_ARM, 3, 3, 3 },
+		{ KVM_HEARTBEAT_SUSPEND, 3, 3, 3 },
+		{ KVM_HEARTBEAT_ARM, 3, 3, 3 },
+		{ KVM_HEARTBEAT_SUSPEND, 3, 3, 3 },
+		{ RESET, 3, 3, 4 },
+		{ KVM_HEARTBEAT_ARM, 3, 3, 4 },
+		{ KVM_HEARTBEAT_UNLOAD, 3, 3, 4 },
+		{ KVM_HEARTBEAT_ARM, 3, 3, 4 },
+		/* A guest without its driver is reset. */
+		{ KVM_HEARTBEAT_UNLOAD, 3, 3, 4 },
+		{ RESET, 3, 3, 5 },
+		{ KVM_HEARTBEAT_ARM, 4, 3, 5 },
+		/* One that is hung is reset; a crash kernel, kexec. */
+		{ RESET, 4, 3, 6 },
+		{ KVM_HEARTBEAT_ARM, 5, 3, 6 },
+		{ KVM_HEARTBEAT_ARM, 6, 3, 6 },
+		{ KVM_HEARTBEAT_REBOOT, 6, 3, 6 },
+		{ KVM_HEARTBEAT_ARM, 7, 3, 6 },
+	};
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		ret = 0;
+		if (rows[i].word == RESET)
+			ret = ioctl(self->m.device, VFIO_DEVICE_RESET);
+		else
+			say(&self->m, rows[i].word);
+		ASSERT_EQ(0, ret);
+		EXPECT_TRUE(counts(&self->m, rows[i].boots, rows[i].panics, rows[i].resets))
+			TH_LOG("row %u", i);
+	}
+	/* They last until the next VM. */
+	monitor_close(&self->m);
+	EXPECT_TRUE(counts(&self->m, 7, 3, 6));
+	ASSERT_EQ(0, monitor_open(&self->m));
+	EXPECT_TRUE(counts(&self->m, 0, 0, 0));
+}
+
 /* The device is reset under a driver that does not notice: its beats are heard. */
 TEST_F(hb, reset_under_the_driver)
 {
@@ -65,6 +140,7 @@ TEST_F(hb, reset_under_the_driver)
 	ring(&self->m);
 	ASSERT_TRUE(becomes(&self->m, "state", "alive"));
 	EXPECT_EQ(KVM_HEARTBEAT_ARM, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	EXPECT_TRUE(counts(&self->m, 1, 0, 1));
 	ASSERT_TRUE(becomes(&self->m, "state", "unresponsive"));
 
 	/* A guest that had said goodbye rings in vain. */

@@ -255,6 +255,7 @@ TEST_F(pair, migration_there_and_back)
 {
 	static const char * const same[] = {
 		"beats", "missed", "outages", "interval_ns", "timeout_ns", "lifecycle",
+		"boots", "panics", "resets",
 	};
 	struct monitor *from = &self->from, *to = &self->to, *other;
 	unsigned int i, k, round = 0;
@@ -266,8 +267,10 @@ TEST_F(pair, migration_there_and_back)
 	for (i = 0; i < 2 * ARRAY_SIZE(mig_rows); i++, round++) {
 		const struct mig_row *row = &mig_rows[i / 2];
 
-		if (!(i & 1))
+		if (!(i & 1)) {
+			ASSERT_EQ(0, ioctl(from->device, VFIO_DEVICE_RESET));
 			ASSERT_TRUE(bring_into(from, row)) TH_LOG("%s", row->state);
+		}
 		log = log_open();
 		ASSERT_EQ(0, mig_set(from, VFIO_DEVICE_STATE_STOP_COPY, &fd));
 		EXPECT_TRUE(is(from, row->stopped, strcmp(row->stopped, "paused") ? row->cause :
@@ -299,4 +302,8 @@ TEST_F(pair, migration_there_and_back)
 		from = to;
 		to = other;
 	}
+	/* Who arms twice in a row is another kernel, and who arms after a suspend is not. */
+	EXPECT_EQ(7, attr(from, "boots"));
+	EXPECT_EQ(1, attr(from, "panics"));
+	EXPECT_EQ(5, attr(from, "resets"));
 }
