@@ -89,10 +89,10 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	monitor_end_incarnation(mon);
 	WRITE_ONCE(mon->tally.lost, false);	/* a last look is to find nobody */
 	kvmhb_turn_never(&mon->turn);	/* patrols read the pulse */
-	mon->vm = (struct kvmhb_vm) {};
 	mon->tally.pulse = NULL;
 	kvmhb_monitor_change(mon, KVMHB_DETACHED, mon->moves ? KVMHB_CAUSE_MIGRATED :
 			     mon->goodbye ?: KVMHB_CAUSE_VMM_GONE);
+	mon->vm = (struct kvmhb_vm) {};	/* not before: the report says whose it was */
 	mon->paused_at_ns = 0;	/* as with a reset */
 	mon->leaving = false;
 	mon->arrived = false;

@@ -71,6 +71,7 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 	struct kvmhb_transition transition = {
 		.old = mon->verdict.state,
 		.new = new,
+		.vmm_pid = mon->vm.vmm_pid,
 		.stale = stale,
 		.judged = judged,
 		.by_vmm = mon->paused_at_ns || mon->leaving,

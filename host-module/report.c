@@ -4,6 +4,7 @@
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/ratelimit.h>
+#include <linux/uuid.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
@@ -30,8 +31,14 @@ static const char *report_seconds(char *buf, u64 ns)
 	return buf;
 }
 
-/* The line is ABI (Documentation/tracing.rst): programs match it. */
-static void report_log(struct device *dev, const struct kvmhb_transition *t)
+/* Longer than the longest line: one of a list of CPUs, two words and what is in between. */
+#define TEXT_LEN	(KVMHB_CPU_LIST_LEN + 2 * KVMHB_WORD_SIZE + 64)
+
+/*
+ * Writes the line that is said of a transition, to a buffer of TEXT_LEN bytes. It is ABI
+ * (Documentation/tracing.rst): programs match it. Returns the level that it has in the log.
+ */
+static const char *report_text(char *text, const struct kvmhb_transition *t)
 {
 	bool explained = t->new.cause != KVMHB_CAUSE_NONE && t->new.state != KVMHB_PAUSED;
 	char cpus[KVMHB_CPU_LIST_LEN], seconds[SECONDS_LEN];
@@ -73,9 +80,10 @@ static void report_log(struct device *dev, const struct kvmhb_transition *t)
 	default:
 		break;
 	}
-	dev_printk(level, dev, "guest is %s%s%s%s%s%s%s\n", kvmhb_state_word(t->new.state),
-		   what, value, unit, explained ? " (" : "",
-		   explained ? kvmhb_cause_word(t->new.cause) : "", explained ? ")" : "");
+	snprintf(text, TEXT_LEN, "guest is %s%s%s%s%s%s%s", kvmhb_state_word(t->new.state),
+		 what, value, unit, explained ? " (" : "",
+		 explained ? kvmhb_cause_word(t->new.cause) : "", explained ? ")" : "");
+	return level;
 }
 
 /*
@@ -132,16 +140,24 @@ static bool report_may_log(struct kvmhb_reporter *reporter, bool outage)
 	return may;
 }
 
-static void report_announce(struct device *dev, const struct kvmhb_transition *t)
+/* All that a program needs that acts on it: it may come when the monitor is already gone. */
+static void report_announce(struct device *dev, const struct kvmhb_transition *t,
+			    const char *text)
 {
 	char old_state[sizeof("HEARTBEAT_OLD=") + KVMHB_WORD_SIZE];
 	char state[sizeof("HEARTBEAT_STATE=") + KVMHB_WORD_SIZE];
 	char cause[sizeof("HEARTBEAT_CAUSE=") + KVMHB_WORD_SIZE];
-	char *env[4] = { old_state, state, cause, NULL };
+	char vmm_pid[sizeof("HEARTBEAT_VMM_PID=-2147483648")];
+	char uuid[sizeof("HEARTBEAT_UUID=") + UUID_STRING_LEN];
+	char message[sizeof("HEARTBEAT_MESSAGE=") + TEXT_LEN];
+	char *env[7] = { old_state, state, cause, vmm_pid, uuid, message, NULL };
 
 	snprintf(old_state, sizeof(old_state), "HEARTBEAT_OLD=%s", kvmhb_state_word(t->old));
 	snprintf(state, sizeof(state), "HEARTBEAT_STATE=%s", kvmhb_state_word(t->new.state));
 	snprintf(cause, sizeof(cause), "HEARTBEAT_CAUSE=%s", kvmhb_cause_word(t->new.cause));
+	snprintf(vmm_pid, sizeof(vmm_pid), "HEARTBEAT_VMM_PID=%d", t->vmm_pid);
+	snprintf(uuid, sizeof(uuid), "HEARTBEAT_UUID=%s", dev_name(dev));
+	snprintf(message, sizeof(message), "HEARTBEAT_MESSAGE=%s", text);
 	kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
 }
 
@@ -292,6 +308,8 @@ void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition
 	struct device *dev = reporter->dev;
 	bool outage = kvmhb_state_is_outage(transition->new.state) ||
 		      transition->old == KVMHB_UNRESPONSIVE;
+	char text[TEXT_LEN];
+	const char *level;
 	bool said;
 
 	report_trace(dev, transition);
@@ -305,7 +323,8 @@ void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition
 	 * line: how long a pause was is logged when it is over.
 	 */
 	said = transition->by_vmm && transition->new.state == KVMHB_PAUSED;
+	level = report_text(text, transition);
 	if (!said && report_may_log(reporter, outage))
-		report_log(dev, transition);
-	report_announce(dev, transition);
+		dev_printk(level, dev, "%s\n", text);
+	report_announce(dev, transition, text);
 }

@@ -37,6 +37,7 @@ struct kvmhb_reporter {
  * struct kvmhb_transition - a change of state, cause or stale CPUs
  * @old: the state before
  * @new: state and cause since
+ * @vmm_pid: thread group of the VMM, also if it has just gone
  * @last_beat_ns: time since the last beat, ns, 0 if there was none
  * @gone_ns: length of the silence that ended, ns; used if it is alive again
  * @stale: bitmap of %KVMHB_PULSE_MAX_SLOTS bits: the CPUs that are stale, if it is degraded
@@ -47,6 +48,7 @@ struct kvmhb_reporter {
 struct kvmhb_transition {
 	enum kvmhb_state old;
 	struct kvmhb_verdict new;
+	pid_t vmm_pid;
 	u64 last_beat_ns;
 	u64 gone_ns;
 	const unsigned long *stale;

@@ -91,6 +91,9 @@ static void lifetime_another_vm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, read_of(m).vmm_pid, 77);
 	kvmhb_monitor_detach(&m->mon);
 	expect_verdict(test, m, KVMHB_DETACHED, KVMHB_CAUSE_VMM_GONE, "gone");
+	KUNIT_EXPECT_EQ(test, m->said[0].vmm_pid, 77);
+	KUNIT_EXPECT_EQ(test, m->said[m->nr_said - 1].new.state, KVMHB_DETACHED);
+	KUNIT_EXPECT_EQ(test, m->said[m->nr_said - 1].vmm_pid, 77);
 	r = read_of(m);
 	KUNIT_EXPECT_EQ(test, r.vmm_pid, 0);
 	KUNIT_EXPECT_EQ(test, r.beats, 2);

@@ -12,6 +12,7 @@ static void hear_report(struct kvmhb_reporter *reporter, const struct kvmhb_tran
 		m->said[m->nr_said++] = (struct said) {
 			.old = t->old,
 			.new = t->new,
+			.vmm_pid = t->vmm_pid,
 			.last_beat_ns = t->last_beat_ns,
 			.gone_ns = t->gone_ns,
 			.stale = bitmap_weight(t->stale, KVMHB_PULSE_MAX_SLOTS),

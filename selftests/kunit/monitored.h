@@ -19,6 +19,7 @@
  * struct said - a transition that was reported
  * @old: the state before
  * @new: state and cause since
+ * @vmm_pid: the VMM
  * @last_beat_ns: time since the last beat, ns
  * @gone_ns: length of the silence that ended, ns
  * @stale: how many CPUs were stale
@@ -29,6 +30,7 @@
 struct said {
 	enum kvmhb_state old;
 	struct kvmhb_verdict new;
+	pid_t vmm_pid;
 	u64 last_beat_ns;
 	u64 gone_ns;
 	unsigned int stale;

@@ -10,7 +10,7 @@
 static struct {
 	bool listens;
 	unsigned int lines, uevents, notifications;
-	char line[256], uevent[128];
+	char line[256], uevent[512];
 } heard;
 
 static __printf(3, 4) void hear_line(const char *level, const struct device *dev,
@@ -30,11 +30,14 @@ static __printf(3, 4) void hear_line(const char *level, const struct device *dev
 
 static int hear_uevent(struct kobject *kobj, enum kobject_action action, char *env[])
 {
+	size_t len = 0;
+
 	if (!heard.listens)
 		return 0;
 	heard.uevents++;
-	scnprintf(heard.uevent, sizeof(heard.uevent), "%s %s %s", env[0], env[1], env[2]);
-	return env[3] || action != KOBJ_CHANGE ? -EINVAL : 0;
+	for (; *env; env++)
+		len += scnprintf(heard.uevent + len, sizeof(heard.uevent) - len, "%s\n", *env);
+	return action != KOBJ_CHANGE ? -EINVAL : 0;
 }
 
 static void hear_notification(struct kobject *kobj, const char *dir, const char *attr)
@@ -103,9 +106,10 @@ static void report_lines(struct kunit *test)
 		  "6 guest is detached (vmm-gone)\n" },
 	};
 	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS) = {};
+	char text[TEXT_LEN], line[TEXT_LEN + 4];
+	const char *level;
 	int i;
 
-	listen(test);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct kvmhb_transition t = {
 			.old = rows[i].old,
@@ -116,8 +120,9 @@ static void report_lines(struct kunit *test)
 		};
 
 		stale[0] = rows[i].stale;
-		report_log(NULL, &t);
-		KUNIT_EXPECT_STREQ(test, heard.line, rows[i].line);
+		level = report_text(text, &t);
+		snprintf(line, sizeof(line), "%c %s\n", level[1], text);
+		KUNIT_EXPECT_STREQ(test, line, rows[i].line);
 	}
 }
 
@@ -125,7 +130,72 @@ static struct kvmhb_transition from_to(enum kvmhb_state old, enum kvmhb_state ne
 {
 	static const unsigned long none[BITS_TO_LONGS(KVMHB_PULSE_MAX_SLOTS)];
 
-	return (struct kvmhb_transition) { .old = old, .new = { new }, .stale = none };
+	return (struct kvmhb_transition) {
+		.old = old, .new = { new }, .vmm_pid = 77, .stale = none,
+	};
+}
+
+/* By a reporter whose limits are far away. */
+static void report_one(struct kunit *test, const struct kvmhb_transition *t)
+{
+	static struct device dev = { .init_name = "kvm_heartbeat_kunit" };
+	struct kvmhb_reporter reporter = {};
+
+	memset(windows, 0, sizeof(windows));
+	kvmhb_reporter_init(&reporter, &dev);
+	kvmhb_report(&reporter, t);
+	kvmhb_report_flush(&reporter);
+	memset(windows, 0, sizeof(windows));
+}
+
+/* The uevent has all that there is to say, and says it as the log does. */
+static void report_uevent(struct kunit *test)
+{
+	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS) = {};
+	struct kvmhb_transition t = from_to(KVMHB_LATE, KVMHB_UNRESPONSIVE);
+	unsigned int cpu;
+
+	KUNIT_ASSERT_EQ(test, kvmhb_reports_init(), 0);
+	listen(test);
+	t.new.cause = KVMHB_CAUSE_HUNG;
+	t.last_beat_ns = 4020 * MS;
+	report_one(test, &t);
+	KUNIT_EXPECT_STREQ(test, heard.line,
+			   "4 guest is unresponsive, last heartbeat 4.020 s ago (hung)\n");
+	KUNIT_EXPECT_STREQ(test, heard.uevent,
+			   "HEARTBEAT_OLD=late\n"
+			   "HEARTBEAT_STATE=unresponsive\n"
+			   "HEARTBEAT_CAUSE=hung\n"
+			   "HEARTBEAT_VMM_PID=77\n"
+			   "HEARTBEAT_UUID=kvm_heartbeat_kunit\n"
+			   "HEARTBEAT_MESSAGE=guest is unresponsive, last heartbeat 4.020 s ago (hung)\n");
+
+	/* Also where the log waits until it is over. */
+	t = from_to(KVMHB_ALIVE, KVMHB_PAUSED);
+	t.by_vmm = true;
+	t.last_beat_ns = 2000 * MS;
+	report_one(test, &t);
+	KUNIT_EXPECT_EQ(test, heard.lines, 1);
+	KUNIT_EXPECT_EQ(test, heard.uevents, 2);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(heard.uevent, "paused, last heartbeat 2.000 s ago\n"));
+
+	/* The longest ones come to their end. */
+	t = from_to(KVMHB_ALIVE, KVMHB_DEGRADED);
+	t.new.cause = KVMHB_CAUSE_SOFTLOCKUP;
+	t.stale = stale;
+	for (cpu = 1; cpu < KVMHB_PULSE_MAX_SLOTS; cpu += 2)
+		__set_bit(cpu, stale);
+	report_one(test, &t);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(heard.line, ",... (softlockup)\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(heard.uevent, ",... (softlockup)\n"));
+	t = from_to(KVMHB_LATE, KVMHB_UNRESPONSIVE);
+	t.new.cause = KVMHB_CAUSE_HOST_DEGRADED;
+	t.last_beat_ns = U64_MAX;
+	t.vmm_pid = INT_MIN;
+	report_one(test, &t);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(heard.uevent, "VMM_PID=-2147483648\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(heard.uevent, "073.709 s ago (host-degraded)\n"));
+	kvmhb_reports_exit();
 }
 
 /* A guest that is late time and again does not hide its own outage, nor what it became. */
@@ -145,7 +215,12 @@ static void report_flood(struct kunit *test)
 	kvmhb_reporter_init(&reporter, &dev);
 	kvmhb_report(&reporter, &late);
 	KUNIT_EXPECT_STREQ(test, heard.uevent,
-			   "HEARTBEAT_OLD=alive HEARTBEAT_STATE=late HEARTBEAT_CAUSE=none");
+			   "HEARTBEAT_OLD=alive\n"
+			   "HEARTBEAT_STATE=late\n"
+			   "HEARTBEAT_CAUSE=none\n"
+			   "HEARTBEAT_VMM_PID=77\n"
+			   "HEARTBEAT_UUID=kvm_heartbeat_kunit\n"
+			   "HEARTBEAT_MESSAGE=guest is late\n");
 	KUNIT_EXPECT_EQ(test, heard.notifications, 2);
 	for (i = 1; i < 3 * REPORT_BURST; i++)
 		kvmhb_report(&reporter, &late);
@@ -156,7 +231,12 @@ static void report_flood(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, heard.lines, REPORT_BURST + 2);
 	KUNIT_EXPECT_EQ(test, heard.uevents, REPORT_BURST + 2);
 	KUNIT_EXPECT_STREQ(test, heard.uevent,
-			   "HEARTBEAT_OLD=unresponsive HEARTBEAT_STATE=alive HEARTBEAT_CAUSE=none");
+			   "HEARTBEAT_OLD=unresponsive\n"
+			   "HEARTBEAT_STATE=alive\n"
+			   "HEARTBEAT_CAUSE=none\n"
+			   "HEARTBEAT_VMM_PID=77\n"
+			   "HEARTBEAT_UUID=kvm_heartbeat_kunit\n"
+			   "HEARTBEAT_MESSAGE=guest is alive, gone 0.000 s\n");
 
 	/* Who polls is woken for the last one too. */
 	reporter.notify_from_ns = U64_MAX;
@@ -187,6 +267,7 @@ static void report_window_of_all(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(report_lines),
+	KUNIT_CASE(report_uevent),
 	KUNIT_CASE(report_flood),
 	KUNIT_CASE(report_window_of_all),
 	{}

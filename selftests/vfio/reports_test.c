@@ -4,10 +4,21 @@
  */
 #include "vfio_test.h"
 
+/* Whether an uevent names the monitor and its VMM, and has no less to say than this. */
+static bool uevent_says(struct monitor *m, const char *buf, const char *message)
+{
+	char pid[64], uuid[64], text[256];
+
+	snprintf(pid, sizeof(pid), " HEARTBEAT_VMM_PID=%d ", getpid());
+	snprintf(uuid, sizeof(uuid), " HEARTBEAT_UUID=%.36s ", m->uuid);
+	snprintf(text, sizeof(text), " HEARTBEAT_MESSAGE=%s", message);
+	return strstr(buf, pid) && strstr(buf, uuid) && strstr(buf, text);
+}
+
 TEST_F(hb, uevents)
 {
-	int fd = uevent_socket();
-	char buf[4096];
+	int fd = uevent_socket(), log = log_open();
+	char buf[4096], *message, *end;
 
 	ASSERT_LE(0, fd);
 	say(&self->m, KVM_HEARTBEAT_ARM);
@@ -16,11 +27,53 @@ TEST_F(hb, uevents)
 	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_OLD=waiting "));
 	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_STATE=alive "));
 	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_CAUSE=none "));
+	EXPECT_TRUE(uevent_says(&self->m, buf, "guest is alive "));
 	say(&self->m, KVM_HEARTBEAT_PANIC);
 	ASSERT_TRUE(uevent_next(fd, &self->m, buf, sizeof(buf)));
 	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_OLD=alive "));
 	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_STATE=panicked "));
 	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_CAUSE=panic "));
+	EXPECT_TRUE(uevent_says(&self->m, buf, "guest is panicked, last heartbeat "));
+
+	/* It is what the log says. */
+	message = strstr(buf, "guest is panicked");
+	end = strstr(buf, " (panic) ");
+	ASSERT_NE(NULL, message);
+	ASSERT_NE(NULL, end);
+	end[strlen(" (panic)")] = 0;
+	EXPECT_EQ(1, log_lines(log, message));
+	close(log);
+
+	/* Of a VMM that has gone it says which one it was. */
+	monitor_close(&self->m);
+	ASSERT_TRUE(uevent_next(fd, &self->m, buf, sizeof(buf)));
+	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_STATE=detached "));
+	EXPECT_TRUE(uevent_says(&self->m, buf, "guest is detached (panic) "));
+	EXPECT_EQ(0, attr(&self->m, "vmm_pid"));
+	ASSERT_EQ(0, monitor_open(&self->m));
+	close(fd);
+}
+
+/* A pause that the VMM announces is no line in the log, but an event. */
+TEST_F(hb, uevent_of_a_pause)
+{
+	int fd = uevent_socket(), log;
+	char buf[4096];
+
+	ASSERT_LE(0, fd);
+	/* An hour, so that nobody's delay counts. */
+	ASSERT_EQ(0, attr_set(&self->m, "interval_ns", "3600000000000"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	ASSERT_TRUE(uevent_next(fd, &self->m, buf, sizeof(buf)));
+	log = log_open();
+	ASSERT_EQ(0, mig_set(&self->m, VFIO_DEVICE_STATE_STOP, NULL));
+	ASSERT_TRUE(uevent_next(fd, &self->m, buf, sizeof(buf)));
+	EXPECT_NE(NULL, strstr(buf, "HEARTBEAT_STATE=paused "));
+	EXPECT_TRUE(uevent_says(&self->m, buf, "guest is paused, last heartbeat "));
+	EXPECT_EQ(0, log_lines(log, self->m.uuid));
+	ASSERT_EQ(0, mig_set(&self->m, VFIO_DEVICE_STATE_RUNNING, NULL));
+	close(log);
 	close(fd);
 }
 
