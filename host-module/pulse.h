@@ -22,12 +22,14 @@ struct page;
  * @size: bytes at @header, a power of two and of whole pages
  * @nr_slots: entries of &struct kvm_heartbeat_slot behind the header
  * @config_seq: the generation of the configuration published last, even
+ * @request_seq: the number of the request made last, 24 bits
  */
 struct kvmhb_pulse {
 	struct kvm_heartbeat_pulse_header *header;
 	size_t size;
 	u32 nr_slots;
 	u32 config_seq;
+	u32 request_seq;
 };
 
 /**
@@ -49,6 +51,9 @@ void kvmhb_pulse_reset(struct kvmhb_pulse *pulse, const struct kvmhb_timing *tim
 void kvmhb_pulse_load(struct kvmhb_pulse *pulse, const void *bytes, u32 config_seq,
 		      const struct kvmhb_timing *timing);
 void kvmhb_pulse_publish(struct kvmhb_pulse *pulse, const struct kvmhb_timing *timing);
+u32 kvmhb_pulse_request(struct kvmhb_pulse *pulse, enum kvm_heartbeat_request what);
+void kvmhb_pulse_withdraw(struct kvmhb_pulse *pulse);
+enum kvm_heartbeat_answer kvmhb_pulse_answer(const struct kvmhb_pulse *pulse, u32 seq);
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse);
 struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr);
 bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse);

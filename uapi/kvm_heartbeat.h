@@ -44,9 +44,12 @@
  * KVM_HEARTBEAT_REG_FEATURES: bits, of which a driver ignores those that it does
  * not know. LAYERS: the host judges every CPU's slot, and the ages of what lives
  * above a CPU's timer, scheduler and userspace. Without it nobody reads them.
- * BLOCKED: likewise the age of the tasks that wait for storage.
+ * REQUESTS: the host may ask the guest for something by the pulse page. Without it
+ * the field there is reserved. BLOCKED: the host judges the age of the tasks that
+ * wait for storage, too.
  */
 #define KVM_HEARTBEAT_FEATURE_LAYERS	0x00000001
+#define KVM_HEARTBEAT_FEATURE_REQUESTS	0x00000002
 #define KVM_HEARTBEAT_FEATURE_BLOCKED	0x00000004
 
 /**
@@ -74,6 +77,41 @@ enum kvm_heartbeat_lifecycle {
 };
 
 /**
+ * enum kvm_heartbeat_request - what the host asks the guest for
+ * @KVM_HEARTBEAT_REQUEST_NONE: nothing, or nothing any more; not answered
+ * @KVM_HEARTBEAT_REQUEST_BACKTRACE: to print the stacks of its CPUs
+ * @KVM_HEARTBEAT_REQUEST_DUMP: to crash, so that it writes its dump
+ */
+enum kvm_heartbeat_request {
+	KVM_HEARTBEAT_REQUEST_NONE = 0,
+	KVM_HEARTBEAT_REQUEST_BACKTRACE = 1,
+	KVM_HEARTBEAT_REQUEST_DUMP = 2,
+};
+
+/**
+ * enum kvm_heartbeat_answer - what the guest says to a request
+ * @KVM_HEARTBEAT_ANSWER_NONE: nothing yet
+ * @KVM_HEARTBEAT_ANSWER_OBEYED: it does so now
+ * @KVM_HEARTBEAT_ANSWER_REFUSED: who runs the guest does not allow that
+ * @KVM_HEARTBEAT_ANSWER_UNKNOWN: its driver does not know this request
+ * @KVM_HEARTBEAT_ANSWER_BUSY: it did so a moment ago, and does not do it again
+ */
+enum kvm_heartbeat_answer {
+	KVM_HEARTBEAT_ANSWER_NONE = 0,
+	KVM_HEARTBEAT_ANSWER_OBEYED = 1,
+	KVM_HEARTBEAT_ANSWER_REFUSED = 2,
+	KVM_HEARTBEAT_ANSWER_UNKNOWN = 3,
+	KVM_HEARTBEAT_ANSWER_BUSY = 4,
+};
+
+/*
+ * A request and its answer are words of one form: what is asked for, or said, in
+ * the low 8 bits, and above them the number of the request, 24 bits, never 0.
+ */
+#define KVM_HEARTBEAT_REQUEST_WHAT	0x000000ff
+#define KVM_HEARTBEAT_REQUEST_SEQ_SHIFT	8
+
+/**
  * struct kvm_heartbeat_pulse_header - the start of BAR2
  * @magic: %KVM_HEARTBEAT_MAGIC
  * @version: %KVM_HEARTBEAT_VERSION
@@ -83,6 +121,10 @@ enum kvm_heartbeat_lifecycle {
  *	follows this header
  * @interval_ns: time between two beats, ns
  * @timeout_ns: silence after which the host calls the guest unresponsive, ns
+ * @request: what the host asks for, &enum kvm_heartbeat_request, and the number of
+ *	that request. A new number is a new request, to be obeyed and answered
+ *	once; one that is there at %KVM_HEARTBEAT_ARM was meant for another
+ *	kernel, and is neither
  * @reserved0: zero
  * @config_ack: the @config_seq by which the guest beats, written before
  *	%KVM_HEARTBEAT_ARM and before every beat. After a change of the interval
@@ -105,6 +147,8 @@ enum kvm_heartbeat_lifecycle {
  *	for a file system which is frozen, and while the kernel has userspace
  *	frozen. Stored before @blocked_timeout_ms
  * @reserved1: zero
+ * @request_ack: &enum kvm_heartbeat_answer, and the number of the request that it
+ *	answers. Stored before the request is obeyed
  *
  * The first cache line is the host's to write, the second the guest's. The
  * host never reads back what it wrote here.
@@ -116,14 +160,16 @@ struct kvm_heartbeat_pulse_header {
 	__le32 nr_slots;
 	__le64 interval_ns;
 	__le64 timeout_ns;
-	__u8 reserved0[32];
+	__le32 request;
+	__u8 reserved0[28];
 
 	__le32 config_ack;
 	__le32 user_timeout_ms;
 	__le32 user_age_ms;
 	__le32 blocked_timeout_ms;
 	__le32 blocked_age_ms;
-	__u8 reserved1[44];
+	__u8 reserved1[40];
+	__le32 request_ack;
 };
 
 #define KVM_HEARTBEAT_SLOT_ONLINE	0x00000001	/* this CPU pulses */

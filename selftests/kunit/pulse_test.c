@@ -211,12 +211,135 @@ static void pulse_ages(struct kunit *test)
 	kvmhb_pulse_uninit(&pulse);
 }
 
+static u32 request_word(u32 seq, u32 what)
+{
+	return seq << KVM_HEARTBEAT_REQUEST_SEQ_SHIFT | what;
+}
+
+static u32 asked(const struct kvmhb_pulse *pulse)
+{
+	return le32_to_cpu(pulse->header->request);
+}
+
+static void pulse_requests(struct kunit *test)
+{
+	const struct kvmhb_timing timing = { 2 * SEC, 4 * SEC };
+	struct kvmhb_pulse pulse;
+	u32 first, second;
+
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, 1), 0);
+	kvmhb_pulse_reset(&pulse, &timing);
+	KUNIT_EXPECT_EQ(test, asked(&pulse), 0);
+
+	first = kvmhb_pulse_request(&pulse, KVM_HEARTBEAT_REQUEST_BACKTRACE);
+	KUNIT_EXPECT_NE(test, first, 0);
+	KUNIT_EXPECT_EQ(test, asked(&pulse),
+			request_word(first, KVM_HEARTBEAT_REQUEST_BACKTRACE));
+	second = kvmhb_pulse_request(&pulse, KVM_HEARTBEAT_REQUEST_DUMP);
+	KUNIT_EXPECT_NE(test, second, first);
+	KUNIT_EXPECT_EQ(test, asked(&pulse), request_word(second, KVM_HEARTBEAT_REQUEST_DUMP));
+
+	/* Whether the guest has seen it or not, there is no other of that number. */
+	kvmhb_pulse_withdraw(&pulse);
+	KUNIT_EXPECT_EQ(test, asked(&pulse), request_word(second, KVM_HEARTBEAT_REQUEST_NONE));
+
+	/* What the guest scribbles there is not what the host goes on from. */
+	memset(pulse.header, 0xff, pulse.size);
+	KUNIT_EXPECT_EQ(test, kvmhb_pulse_request(&pulse, KVM_HEARTBEAT_REQUEST_DUMP), second + 1);
+	kvmhb_pulse_reset(&pulse, &timing);
+	KUNIT_EXPECT_EQ(test, asked(&pulse), request_word(second + 1, KVM_HEARTBEAT_REQUEST_NONE));
+	KUNIT_EXPECT_EQ(test, kvmhb_pulse_request(&pulse, KVM_HEARTBEAT_REQUEST_DUMP), second + 2);
+
+	/* After the last number comes the first one, which is not 0. */
+	pulse.request_seq = 0xffffff;
+	KUNIT_EXPECT_EQ(test, kvmhb_pulse_request(&pulse, KVM_HEARTBEAT_REQUEST_DUMP), 1);
+	kvmhb_pulse_uninit(&pulse);
+}
+
+static void pulse_answers(struct kunit *test)
+{
+	static const struct {
+		u32 ack;
+		enum kvm_heartbeat_answer answer;	/* to request 5 */
+	} rows[] = {
+		{ 0, KVM_HEARTBEAT_ANSWER_NONE },
+		{ 0x500, KVM_HEARTBEAT_ANSWER_NONE },
+		{ 0x501, KVM_HEARTBEAT_ANSWER_OBEYED },
+		{ 0x502, KVM_HEARTBEAT_ANSWER_REFUSED },
+		{ 0x503, KVM_HEARTBEAT_ANSWER_UNKNOWN },
+		{ 0x504, KVM_HEARTBEAT_ANSWER_BUSY },
+		{ 0x505, KVM_HEARTBEAT_ANSWER_NONE },	/* what would that be? */
+		{ 0x5ff, KVM_HEARTBEAT_ANSWER_NONE },
+		{ 0x401, KVM_HEARTBEAT_ANSWER_NONE },	/* to another request */
+		{ 0x601, KVM_HEARTBEAT_ANSWER_NONE },
+		{ 0x80000501, KVM_HEARTBEAT_ANSWER_NONE },
+		{ U32_MAX, KVM_HEARTBEAT_ANSWER_NONE },
+	};
+	struct kvmhb_pulse pulse;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, 1), 0);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		pulse.header->request_ack = cpu_to_le32(rows[i].ack);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_pulse_answer(&pulse, 5), rows[i].answer,
+				    "row %d", i);
+	}
+	kvmhb_pulse_uninit(&pulse);
+}
+
+/* Where the page goes, what was asked before is not asked again, and the numbers go on. */
+static void pulse_requests_move(struct kunit *test)
+{
+	static const struct {
+		u32 here;	/* the number of the last request of this page */
+		u32 word;	/* of the page that is loaded */
+		u32 next;
+	} rows[] = {
+		{ 0, 0, 1 },
+		{ 0, 0x700, 8 },
+		{ 0, 0x701, 8 },
+		{ 0, 0x7ff, 8 },
+		{ 7, 0x301, 8 },			/* a snapshot of its own */
+		{ 3, 0x701, 8 },
+		{ 7, 0, 8 },
+		{ 0xfffffe, 0x201, 3 },			/* they wrapped around */
+		{ 2, 0xfffffe01, 3 },
+		{ 0, U32_MAX, 1 },			/* what a guest may write */
+		{ 0, 0x7fffff02, 0x800000 },
+		{ 5, 0x80000502, 6 },
+	};
+	const struct kvmhb_timing timing = { 2 * SEC, 4 * SEC };
+	struct kvm_heartbeat_pulse_header *from;
+	struct kvmhb_pulse pulse;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, kvmhb_pulse_init(&pulse, 1), 0);
+	from = kunit_kzalloc(test, pulse.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, from);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		pulse.request_seq = rows[i].here;
+		from->request = cpu_to_le32(rows[i].word);
+		kvmhb_pulse_load(&pulse, from, 2, &timing);
+		/* The number is there, for where the page goes from here. */
+		KUNIT_EXPECT_EQ_MSG(test, asked(&pulse),
+				    request_word(rows[i].next - 1, KVM_HEARTBEAT_REQUEST_NONE),
+				    "row %d", i);
+		KUNIT_EXPECT_EQ_MSG(test,
+				    kvmhb_pulse_request(&pulse, KVM_HEARTBEAT_REQUEST_BACKTRACE),
+				    rows[i].next, "row %d", i);
+	}
+	kvmhb_pulse_uninit(&pulse);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(pulse_page),
 	KUNIT_CASE(pulse_pages),
 	KUNIT_CASE(pulse_of_pieces),
 	KUNIT_CASE(pulse_slots),
 	KUNIT_CASE(pulse_ages),
+	KUNIT_CASE(pulse_requests),
+	KUNIT_CASE(pulse_answers),
+	KUNIT_CASE(pulse_requests_move),
 	{}
 };
 

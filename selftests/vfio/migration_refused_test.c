@@ -29,7 +29,7 @@ TEST_F(pair, migration_refused)
 	} rows[] = {
 		{ "no stream of a heartbeat device", -EPROTO, AT_MAGIC, 4, 0x4b564d21 },
 		{ "another major version", -EPROTONOSUPPORT, AT_MAJOR, 2, 2 },
-		{ "other features", -EOPNOTSUPP, AT_FEATURES, 4, 3 },
+		{ "other features", -EOPNOTSUPP, AT_FEATURES, 4, 1 },
 		{ "another number of CPUs", -ENOSPC, AT_NR_SLOTS, 4, 61 },
 		{ "too long", -EFBIG, AT_LENGTH, 4, 0xffffffff },
 		{ "impossible sizes", -EINVAL, AT_NR_SEEN, 4, 63 },

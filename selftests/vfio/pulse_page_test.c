@@ -87,6 +87,27 @@ TEST_F(hb, pulse_page_scribbled)
 	munmap(map, 4096);
 }
 
+/* What is in the place of a request is not what the host asks for, and no reset leaves it there. */
+TEST_F(hb, requests_end_with_a_reset)
+{
+	struct page *page = map_page(&self->m);
+	__u8 none[28] = {};
+
+	ASSERT_NE(MAP_FAILED, page);
+	EXPECT_EQ(0x20, offsetof(struct kvm_heartbeat_pulse_header, request));
+	EXPECT_EQ(0x7c, offsetof(struct kvm_heartbeat_pulse_header, request_ack));
+	EXPECT_EQ(0, page->header.request);
+	EXPECT_EQ(0, page->header.request_ack);
+	page->header.request = 7 << KVM_HEARTBEAT_REQUEST_SEQ_SHIFT | KVM_HEARTBEAT_REQUEST_DUMP;
+	page->header.request_ack = 7 << KVM_HEARTBEAT_REQUEST_SEQ_SHIFT |
+				   KVM_HEARTBEAT_ANSWER_OBEYED;
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	EXPECT_EQ(0, page->header.request);
+	EXPECT_EQ(0, page->header.request_ack);
+	EXPECT_EQ(0, memcmp(page->header.reserved0, none, sizeof(none)));
+	munmap(page, sizeof(*page));
+}
+
 /*
  * What the guest says of its userspace and of its tasks is judged at once, an age of a
  * scheduler never by itself.
