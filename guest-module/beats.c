@@ -262,6 +262,8 @@ static enum hrtimer_restart kvmhb_tick(struct hrtimer *timer)
 				       min(rang_ns - now_ns,
 					   kvmhb_timeout_ns(hb) >> 2));
 	hrtimer_set_expires(timer, ns_to_ktime(next_ns));
+
+	kvmhb_request_look(hb);		/* last: to obey may take long */
 	return HRTIMER_RESTART;
 }
 

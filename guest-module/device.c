@@ -95,13 +95,20 @@ static int kvmhb_first_config(struct kvmhb *hb)
 	return 0;
 }
 
+/* Threads may not run, and then the host asks why. */
+static irqreturn_t kvmhb_irq(int irq, void *data)
+{
+	kvmhb_request_look(data);
+	return IRQ_WAKE_THREAD;
+}
+
 static irqreturn_t kvmhb_irq_thread(int irq, void *data)
 {
 	kvmhb_beats_retune(data);
 	return IRQ_HANDLED;
 }
 
-/* The interrupt has but one meaning: look at the configuration. */
+/* The interrupt means: look at what the host has written in the pulse page. */
 static int kvmhb_request_irq(struct kvmhb *hb, struct pci_dev *pdev)
 {
 	int ret;
@@ -114,7 +121,8 @@ static int kvmhb_request_irq(struct kvmhb *hb, struct pci_dev *pdev)
 	}
 
 	return devm_request_threaded_irq(hb->dev, pci_irq_vector(pdev, 0),
-					 NULL, kvmhb_irq_thread, IRQF_ONESHOT,
+					 kvmhb_irq, kvmhb_irq_thread,
+					 IRQF_ONESHOT,
 					 dev_name(hb->dev), hb);
 }
 
@@ -149,6 +157,7 @@ static int kvmhb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
+	kvmhb_requests_init(hb);
 	ret = kvmhb_beats_init(hb);
 	if (ret)
 		return ret;
@@ -243,13 +252,15 @@ static int __init kvmhb_init(void)
 	if (ret)
 		goto err_sched;
 
+	kvmhb_requests_register();
 	ret = pci_register_driver(&kvmhb_driver);
 	if (ret)
-		goto err_beats;
+		goto err_requests;
 
 	return 0;
 
-err_beats:
+err_requests:
+	kvmhb_requests_unregister();
 	kvmhb_beats_unregister();
 err_sched:
 	kvmhb_sched_unregister();
@@ -260,6 +271,7 @@ module_init(kvmhb_init);
 static void __exit kvmhb_exit(void)
 {
 	pci_unregister_driver(&kvmhb_driver);
+	kvmhb_requests_unregister();
 	kvmhb_beats_unregister();
 	kvmhb_sched_unregister();
 }

@@ -8,11 +8,13 @@
  *   sched.c      per-CPU threads: does a CPU that takes interrupts run tasks?
  *   blocked.c    a thread that looks for tasks that wait for storage
  *   watchdog.c   the watchdog device that userspace pings
+ *   request.c    answers and obeys what the host asks for
  *   lifecycle.c  tells the host when the beats begin and why they end
  *
  * Locks, outermost first: kvmhb_cpus_lock, cpus_read_lock(), kvmhb::lock,
  * kvmhb_threads_lock, kvmhb_cpu::start_lock. The line (see kvmhb_line_take()) is
- * only ever tried, never waited for in atomic context.
+ * only ever tried, never waited for in atomic context. kvmhb_request_lock is the
+ * innermost; whoever serves an interrupt only tries it, too.
  */
 #ifndef _KVMHB_H
 #define _KVMHB_H
@@ -70,6 +72,10 @@ struct kvmhb_config {
  *	without it by ticks
  * @due_ns: when the next beat is due, CLOCK_MONOTONIC; likewise
  * @beat_ns: when the last beat or arming was; guarded by the line
+ * @requests: the host may ask for something; from its features
+ * @obeys: the driver is armed, and has not panicked: it does as the host asks
+ * @request_seen: the word of the page's request that was seen last, or was there
+ *	when we armed; written with kvmhb_request_lock held
  * @user_timeout_ms: the timeout that userspace set, 0 while it uses no
  *	watchdog; written by the watchdog, published by the beats
  * @pings: signs of life from userspace; written by the watchdog
@@ -109,6 +115,10 @@ struct kvmhb {
 	struct kvmhb_config config;
 	u64 due_ns;
 	u64 beat_ns;
+
+	bool requests;
+	bool obeys;
+	__le32 request_seen;
 
 	u32 user_timeout_ms;
 	unsigned int pings;
@@ -252,6 +262,42 @@ void kvmhb_watchdog_init(struct kvmhb *hb);
 #else
 static inline void kvmhb_watchdog_init(struct kvmhb *hb) { }
 #endif
+
+void kvmhb_request_obey(struct kvmhb *hb);
+
+/**
+ * kvmhb_request_look() - see whether the host asks for something, and do it
+ * @hb: the device
+ *
+ * Every tick looks, as the CPU that the interrupt goes to may be the dead one:
+ * hence inline. May not return.
+ *
+ * Context: Hard interrupt, without the line.
+ */
+static inline void kvmhb_request_look(struct kvmhb *hb)
+{
+	if (unlikely(READ_ONCE(hb->pulse->request) !=
+		     READ_ONCE(hb->request_seen)))
+		kvmhb_request_obey(hb);
+}
+
+/**
+ * kvmhb_requests_stop() - obey the host no more
+ * @hb: the device
+ *
+ * What it asks for is left without an answer. Who is about to obey still does.
+ *
+ * Context: Any.
+ */
+static inline void kvmhb_requests_stop(struct kvmhb *hb)
+{
+	WRITE_ONCE(hb->obeys, false);
+}
+
+void kvmhb_requests_start(struct kvmhb *hb);
+void kvmhb_requests_init(struct kvmhb *hb);
+void kvmhb_requests_register(void);
+void kvmhb_requests_unregister(void);
 
 void kvmhb_arm(struct kvmhb *hb);
 void kvmhb_disarm(struct kvmhb *hb, enum kvm_heartbeat_lifecycle why);

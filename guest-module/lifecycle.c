@@ -46,6 +46,7 @@ void kvmhb_arm(struct kvmhb *hb)
 		return;
 
 	kvmhb_beats_reset(hb);
+	kvmhb_requests_start(hb);
 	kvmhb_say(hb, KVM_HEARTBEAT_ARM);
 	kvmhb_line_release(hb);
 
@@ -61,6 +62,7 @@ void kvmhb_arm(struct kvmhb *hb)
  */
 void kvmhb_disarm(struct kvmhb *hb, enum kvm_heartbeat_lifecycle why)
 {
+	kvmhb_requests_stop(hb);
 	kvmhb_beats_stop(hb);
 
 	/* With no tick left, only the last word can be holding the line. */
@@ -139,8 +141,10 @@ static int kvmhb_panic(struct notifier_block *nb, unsigned long action,
 	 * Not waiting for it: if the line is taken, then by a CPU that has been
 	 * stopped or by the tick we interrupted, and nobody will give it back,
 	 * which is just as well. Without it, the timer of this very CPU might
-	 * ring on, since panic() ends in a loop with interrupts enabled.
+	 * ring on, since panic() ends in a loop with interrupts enabled. Nor is
+	 * a host to be obeyed from there: to panic once more helps nobody.
 	 */
+	kvmhb_requests_stop(hb);
 	kvmhb_line_take(hb);
 	kvmhb_say(hb, KVM_HEARTBEAT_PANIC);
 	return NOTIFY_DONE;

@@ -19,8 +19,8 @@ import traceback
 
 from hb import MS, SEC, TOP, kernels, read, save, series
 from monitor import Monitor
-from run import (BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, Run, as_outage, dynamic, expect, expect_in, play, vms,
-                 test_kexec, test_reboot)   # pylint: disable=unused-import
+from run import (BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, PARAMETERS, Run, as_outage, dynamic, expect, expect_in,
+                 play, vms, test_kexec, test_reboot)   # pylint: disable=unused-import
 
 
 def test_waiting_until_the_driver_comes(run):
@@ -271,6 +271,121 @@ def test_systemd(run):
     monitor.remove()
 
 
+REQUEST, REQUEST_ACK = 0x20, 0x7c
+BACKTRACE, DUMP = 1, 2
+OBEYED, REFUSED, UNKNOWN, BUSY = 1, 2, 3, 4
+ASKS = "the host asks for the stacks of all CPUs"
+MISSING = "no stack of CPUs 1, which take no interrupts"
+
+
+def page_word(run, offset, value=None):
+    """A word of the pulse page, as QEMU has it mapped; if there is a value it is written, in the host's place."""
+    mapping = next(line for line in read(f"/proc/{run.guest.pid}/maps").splitlines()
+                   if line.split()[2] == f"{2 << 40:08x}")
+    with open(f"/proc/{run.guest.pid}/mem", "r+b", buffering=0) as memory:
+        memory.seek(int(mapping.split("-")[0], 16) + offset)
+        if value is None:
+            return int.from_bytes(memory.read(4), "little")
+        return memory.write(value.to_bytes(4, "little"))
+
+
+def ask(run, number, what):
+    """Ask a guest that beats for something, without the interrupt: its answer, or None."""
+    page_word(run, REQUEST, number << 8 | what)
+    for _ in range(4):
+        run.monitor.wait_beats(1)
+        answer = page_word(run, REQUEST_ACK)
+        if answer >> 8 == number:
+            return answer & 0xff
+    return None
+
+
+def stacks(run):
+    """What the guest's log says of stacks: the CPUs in their order, and the lines about them."""
+    return re.findall(rf"{ASKS}|no stack of .*|CPU: \d+ (?=(?:UID: \d+ )?PID: )", run.guest.run("dmesg"))
+
+
+def interrupts_to_first_cpu(run):
+    """Only CPU 1 pulses, and only CPU 0 has the device's interrupt."""
+    run.guest.run(f"echo 1 > {PARAMETERS}/cpus && basename $(ls -d {DRIVER}/0*) > /tmp/name && "
+                  "echo 1 > /proc/irq/$(grep $(cat /tmp/name) /proc/interrupts | cut -d: -f1 | tr -d ' ')/smp_affinity")
+    # An interrupt may only move when it comes.
+    for timeout_ns in 50 * SEC, 60 * SEC:
+        since = run.monitor.mark()
+        run.monitor.set("timeout_ns", timeout_ns)
+        run.monitor.wait_beats(2, since=since)
+
+
+def test_requests(run):
+    """The guest answers what it is asked for, once, by interrupt or tick, and obeys what its owner allows"""
+    other = Run(kernel=run.options["kernel"])
+    other.start()
+    guest, monitor = other.guest, other.monitor
+    allow = f"{PARAMETERS}/allow"
+    with guest:
+        monitor.set("interval_ns", SEC)
+        monitor.set("timeout_ns", 60 * SEC)
+        # What was asked before the driver came was not for it.
+        page_word(other, REQUEST, 1 << 8 | BACKTRACE)
+        other.load()
+        monitor.wait_beats(3)
+        expect((page_word(other, REQUEST_ACK), stacks(other)), (0, []), "what another kernel was asked for")
+        expect(guest.run(f"cat {allow}").strip(), "backtrace", "what is allowed at first")
+
+        expect(ask(other, 2, BACKTRACE), OBEYED, "stacks")
+        expect(ask(other, 3, BACKTRACE), BUSY, "stacks again")
+        guest.run("until [ $(dmesg | grep -c 'CPU: [01] ') = 2 ]; do sleep 0.1; done")
+        expect(sorted(stacks(other)), ["CPU: 0 ", "CPU: 1 ", ASKS], "the guest's log")
+        expect(ask(other, 4, 9), UNKNOWN, "something else")
+        expect(ask(other, 5, DUMP), REFUSED, "a dump")
+        if "which the parameter allow does not list" not in guest.run("dmesg"):
+            raise AssertionError("the guest's log does not say that it refused")
+        # Whatever the number was that it saw last, and whatever it is asked for: this one is answered.
+        expect(ask(other, 5, BACKTRACE), REFUSED, "the same request")
+        expect(ask(other, 6, 0), None, "nothing")
+        expect(len(stacks(other)), 3, "lines of stacks")
+        guest.run("rmmod kvm_heartbeat_guest")
+        page_word(other, REQUEST, 7 << 8 | BACKTRACE)
+        guest.run(f"insmod {GUEST_KO} allow=")
+        expect(ask(other, 8, BACKTRACE), REFUSED, "stacks where nothing is allowed")
+        for wrong in "panic", "backtrace,dumps", "back", "none":
+            expect(guest.sh(f"echo {wrong} > {allow}")[0] != 0, True, f"'{wrong}' is refused")
+        expect(guest.run(f"cat {allow}").strip(), "", "what is allowed")
+        guest.run(f"echo dump, backtrace > {allow}")
+        expect(guest.run(f"cat {allow}").strip(), "backtrace,dump", "what is allowed")
+
+        # A CPU that is dead is not waited for, whoever has the interrupt; if it comes back it prints its stack.
+        guest.run(f"insmod {FAULT_KO} && echo 8000 > {FAULT}/last_ms")
+        interrupts_to_first_cpu(other)
+        guest.run("dmesg -c > /dev/null")
+        since = monitor.mark()
+        spin = guest.send(f"taskset 1 sh -c 'echo 1 > {FAULT}/spin'")
+        monitor.wait_state("late", since)
+        page_word(other, REQUEST, 9 << 8 | BACKTRACE)
+        since = monitor.mark()
+        monitor.set("timeout_ns", 70 * SEC)
+        monitor.wait_beats(2, since=since)
+        spin.wait()
+        expect(page_word(other, REQUEST_ACK), 9 << 8 | OBEYED, "answer of the CPU that has the interrupt")
+        expect(stacks(other), [ASKS, "CPU: 0 ", MISSING, "CPU: 1 "], "the guest's log")
+        other.no_trouble()
+
+        since = monitor.mark()
+        page_word(other, REQUEST, 10 << 8 | DUMP)
+        monitor.wait_state("panicked", since, cause="panic")
+        expect(page_word(other, REQUEST_ACK), 10 << 8 | OBEYED, "a dump")
+        since = monitor.mark()
+        guest.qmp("system_reset")
+        monitor.wait_state("waiting", since)
+        expect((page_word(other, REQUEST), page_word(other, REQUEST_ACK)), (0, 0), "what a reset leaves")
+        other.wait_boot()
+        other.load()
+        monitor.wait_beats(2)
+        since = monitor.mark()
+    monitor.wait_state("detached", since)
+    monitor.remove()
+
+
 def test_cpu_hotplug(run):
     """CPUs come and go, the beats go on, offline CPUs have no pulse"""
     since = run.monitor.mark()
@@ -294,7 +409,7 @@ def test_isolated_cpu(run):
     other = Run(kernel=run.options["kernel"])
     other.start(append="panic=0 isolcpus=1 nohz_full=1", files={"/bin/hog": f"{TOP}/build/bin/hog"})
     guest, monitor = other.guest, other.monitor
-    cpus = "/sys/module/kvm_heartbeat_guest/parameters/cpus"
+    cpus = f"{PARAMETERS}/cpus"
     with guest:
         # Nothing waits for a CPU where no thread gets to run: neither loading nor choosing.
         guest.run("(hog 3600 1 & echo $! > /tmp/hog) && sleep 1")
@@ -582,7 +697,8 @@ def test_nothing_is_left(run):
 
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
-       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "blocked", "systemd", "cpu_hotplug",
+       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "blocked", "systemd", "requests",
+       "cpu_hotplug",
        "isolated_cpu", "unload", "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug",
        "removal_unplugs", "native_unplug", "panic", "power_off", "suspend", "hibernate", "kill", "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
