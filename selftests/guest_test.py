@@ -386,6 +386,58 @@ def test_requests(run):
     monitor.remove()
 
 
+def falls_silent(run, step):
+    """A guest without beats, one of whose CPUs takes interrupts, until the host has taken a step and it beats again."""
+    guest, monitor = run.guest, run.monitor
+    monitor.set("interval_ns", SEC)
+    run.load()
+    monitor.wait_beats(2)
+    guest.run(f"insmod {FAULT_KO} && echo 14000 > {FAULT}/last_ms")
+    interrupts_to_first_cpu(run)
+    monitor.set("timeout_ns", 0)
+    monitor.set("on_unresponsive", step)
+    # Not idle, so that the host sees it take interrupts.
+    guest.run("taskset 1 sh -c 'while :; do :; done' & echo $! > /tmp/busy; dmesg -c > /dev/null")
+    since = monitor.mark()
+    spin = guest.send(f"taskset 1 sh -c 'echo 1 > {FAULT}/spin'")
+    monitor.wait_state("unresponsive", since, cause="beat-lost")
+    monitor.wait_event("action", since, step=step)
+    monitor.wait_state("alive", since)
+    spin.wait()
+    guest.run("kill $(cat /tmp/busy)")
+    expect(monitor.get("last_action"), step)
+    run.no_trouble()
+
+
+def test_backtrace(run):
+    """A guest that falls silent prints the stacks of its CPUs, if the host is to ask for them"""
+    other = Run(kernel=run.options["kernel"])
+    other.start()
+    with other.guest:
+        falls_silent(other, "backtrace")
+        expect(stacks(other), [ASKS, "CPU: 0 ", MISSING, "CPU: 1 "], "the guest's log")
+        expect(page_word(other, REQUEST_ACK) & 0xff, OBEYED, "answer")
+        since = other.monitor.mark()
+    other.monitor.wait_state("detached", since)
+    other.monitor.remove()
+
+
+def test_dump_refused(run):
+    """A guest that falls silent does not crash at its host's wish unless its owner allows it"""
+    other = Run(kernel=run.options["kernel"])
+    other.start()
+    with other.guest:
+        falls_silent(other, "dump")
+        said = "the host asks for a dump, which the parameter allow does not list"
+        expect(other.guest.run(f"dmesg | grep -c '{said}'").strip(), "1", "lines that say so")
+        expect(page_word(other, REQUEST_ACK) & 0xff, REFUSED, "answer")
+        since = other.monitor.mark()
+        other.monitor.wait_beats(2)
+        expect(other.monitor.history(since), [], "after that")
+    other.monitor.wait_state("detached", since)
+    other.monitor.remove()
+
+
 def test_cpu_hotplug(run):
     """CPUs come and go, the beats go on, offline CPUs have no pulse"""
     since = run.monitor.mark()
@@ -698,9 +750,9 @@ def test_nothing_is_left(run):
 
 ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
        "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "blocked", "systemd", "requests",
-       "cpu_hotplug",
-       "isolated_cpu", "unload", "hostile_guest", "reset", "device_reset", "kexec", "reboot", "hot_unplug",
-       "removal_unplugs", "native_unplug", "panic", "power_off", "suspend", "hibernate", "kill", "nothing_is_left"]
+       "backtrace", "dump_refused", "cpu_hotplug", "isolated_cpu", "unload", "hostile_guest", "reset", "device_reset",
+       "kexec", "reboot", "hot_unplug", "removal_unplugs", "native_unplug", "panic", "power_off", "suspend",
+       "hibernate", "kill", "nothing_is_left"]
 BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
          "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "blocked", "unload", "hot_unplug", "power_off",
          "nothing_is_left"]
