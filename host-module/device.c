@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/kernel.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -193,7 +193,7 @@ int kvmhb_device_open(struct kvmhb_device *hb, struct kvm *kvm)
 	struct kvmhb_vm vm = {
 		.pulse = &hb->pulse,
 		.kvm = kvm,
-		.vmm_pid = current->tgid,
+		.vmm = task_tgid(current),
 	};
 	unsigned int nr_vcpus;
 	int ret;
@@ -209,7 +209,7 @@ int kvmhb_device_open(struct kvmhb_device *hb, struct kvm *kvm)
 	hb->kvm = kvm;
 	device_reset_space(hb);
 
-	trace_attach(hb->monitor.dev, vm.vmm_pid, !!kvm, nr_vcpus, hb->pulse.nr_slots);
+	trace_attach(hb->monitor.dev, current->tgid, !!kvm, nr_vcpus, hb->pulse.nr_slots);
 	kvmhb_monitor_attach(&hb->monitor, &vm);
 	return 0;
 }
@@ -239,14 +239,14 @@ void kvmhb_device_close(struct kvmhb_device *hb)
  * @hb: what to initialise, all zero
  * @dev: the device by whose name it is known; outlives it
  * @config: the configuration that it begins with
- * @config_changed: interrupts the guest, which then reads anew; called in process context
+ * @ops: what its face does for the monitor
  */
 void kvmhb_device_init(struct kvmhb_device *hb, struct device *dev,
 		       const struct kvmhb_config *config,
-		       void (*config_changed)(struct kvmhb_monitor *mon))
+		       const struct kvmhb_monitor_ops *ops)
 {
 	mutex_init(&hb->lock);
-	kvmhb_monitor_init(&hb->monitor, dev, config, config_changed);
+	kvmhb_monitor_init(&hb->monitor, dev, config, ops);
 }
 
 /**

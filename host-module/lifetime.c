@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The life of a monitor, and of the VMs that it is attached to one after the other. */
 
+#include <linux/pid.h>
+
 #include "kvm_heartbeat.h"
 #include "monitor.h"
 
@@ -68,6 +70,7 @@ void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm)
 	mutex_lock(&mon->lock);
 	kvmhb_watch_uninit(&mon->watch);	/* kept until now, to be read */
 	mon->vm = *vm;
+	get_pid(vm->vmm);
 	mon->goodbye = KVMHB_CAUSE_NONE;
 	mon->outages.count = 0;
 	mon->outages.downtime_ns = 0;
@@ -92,6 +95,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	mon->tally.pulse = NULL;
 	kvmhb_monitor_change(mon, KVMHB_DETACHED, mon->moves ? KVMHB_CAUSE_MIGRATED :
 			     mon->goodbye ?: KVMHB_CAUSE_VMM_GONE);
+	put_pid(mon->vm.vmm);
 	mon->vm = (struct kvmhb_vm) {};	/* not before: the report says whose it was */
 	mon->paused_at_ns = 0;	/* as with a reset */
 	mon->leaving = false;
@@ -99,6 +103,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 	kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);
 
+	kvmhb_react_flush(mon);
 	/* Detached, kvmhb_monitor_look() sets no turn any more: what is queued is the last. */
 	kvmhb_turn_flush(&mon->turn);
 	kvmhb_report_flush(&mon->reporter);
@@ -109,15 +114,15 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
  * @mon: what to initialise
  * @dev: the device by whose name it is known; outlives it
  * @config: what it begins with
- * @config_changed: called whenever what the guest reads has changed
+ * @ops: the way back to its device
  */
 void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 			const struct kvmhb_config *config,
-			void (*config_changed)(struct kvmhb_monitor *mon))
+			const struct kvmhb_monitor_ops *ops)
 {
 	mutex_init(&mon->lock);
 	mon->dev = dev;
-	mon->config_changed = config_changed;
+	mon->ops = ops;
 	mon->config = *config;
 	mon->timing = config->timing;
 	mon->tally.dev = dev;
@@ -134,6 +139,7 @@ void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
  */
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
 {
+	kvmhb_react_uninit(mon);
 	kvmhb_turn_uninit(&mon->turn);
 	kvmhb_watch_uninit(&mon->watch);
 	mutex_destroy(&mon->lock);

@@ -4,8 +4,9 @@
 #define KVMHB_MDEV_H
 
 struct kvmhb_config;
+struct kvmhb_policy;
 
-int kvmhb_mdev_init(const struct kvmhb_config *config);
+int kvmhb_mdev_init(const struct kvmhb_config *config, const struct kvmhb_policy *policy);
 void kvmhb_mdev_exit(void);
 
 #endif /* KVMHB_MDEV_H */

@@ -4,6 +4,7 @@
  * the VMM (lifetime.c) or a user (settings.c), ends here too, in monitor_set_verdict().
  */
 #include <linux/bitmap.h>
+#include <linux/pid.h>
 
 #include "kvm_heartbeat.h"
 #include "monitor.h"
@@ -60,6 +61,25 @@ static void monitor_end_retuning(struct kvmhb_monitor *mon)
 		kvmhb_monitor_judge_by(mon, mon->config.timing, false);
 }
 
+/* What is to be reported of a guest, but for how it was before. */
+static struct kvmhb_transition monitor_transition(struct kvmhb_monitor *mon,
+						  struct kvmhb_verdict new, u64 last_at_ns,
+						  unsigned long *stale)
+{
+	lockdep_assert_held(&mon->lock);
+
+	kvmhb_watch_stale(&mon->watch, stale);
+	return (struct kvmhb_transition) {
+		.old = mon->verdict.state,
+		.new = new,
+		.vmm_pid = pid_nr(mon->vm.vmm),
+		.last_beat_ns = last_at_ns ? kvmhb_minus(kvmhb_monitor_now_ns(mon), last_at_ns) : 0,
+		.stale = stale,
+		.by_vmm = mon->paused_at_ns || mon->leaving,
+		.arrived = mon->arrived,
+	};
+}
+
 /*
  * The one place where state and cause change. @last_at_ns is the beat judged by, @judged what
  * it was judged by else, or NULL.
@@ -68,31 +88,38 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 				const struct kvmhb_judgement *judged)
 {
 	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
-	struct kvmhb_transition transition = {
-		.old = mon->verdict.state,
-		.new = new,
-		.vmm_pid = mon->vm.vmm_pid,
-		.stale = stale,
-		.judged = judged,
-		.by_vmm = mon->paused_at_ns || mon->leaving,
-		.arrived = mon->arrived,
-	};
-	u64 now_ns = kvmhb_monitor_now_ns(mon);
+	struct kvmhb_transition transition = monitor_transition(mon, new, last_at_ns, stale);
 
 	lockdep_assert_held(&mon->lock);
 
+	transition.judged = judged;
 	transition.gone_ns = kvmhb_outages_change(&mon->outages, mon->verdict.state, new.state,
-						  last_at_ns, now_ns);
+						  last_at_ns, kvmhb_monitor_now_ns(mon));
 	kvmhb_life_change(&mon->life, mon->verdict.state, new.state);
-	transition.last_beat_ns = last_at_ns ? kvmhb_minus(now_ns, last_at_ns) : 0;
-	kvmhb_watch_stale(&mon->watch, stale);
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
 	mon->verdict = new;
 	if (kvmhb_state_beats(new.state))
 		mon->living = new;
 	ASSERT_EXCLUSIVE_WRITER(mon->tally.state);
 	WRITE_ONCE(mon->tally.state, new.state);
+	transition.muted = !kvmhb_react_to(mon);
 	kvmhb_report(&mon->reporter, &transition);
+}
+
+/**
+ * kvmhb_monitor_announce - announce the state, if it is a bad one, as if it were new
+ * @mon: the monitor
+ */
+void kvmhb_monitor_announce(struct kvmhb_monitor *mon)
+{
+	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS);
+	struct kvmhb_transition transition =
+		monitor_transition(mon, mon->verdict, kvmhb_tally_last_beat_at_ns(&mon->tally),
+				   stale);
+
+	lockdep_assert_held(&mon->lock);
+
+	kvmhb_report_again(&mon->reporter, &transition);
 }
 
 /**
@@ -172,10 +199,9 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_
 	return ruling.look_in_ns;
 }
 
-/* Looks at an armed guest. Returns when to look again, ns from then. */
-static u64 monitor_look_at_armed(struct kvmhb_monitor *mon)
+/* Sees how the guest is by now. */
+static void monitor_watch(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_case *c)
 {
-	u64 last_at_ns = kvmhb_tally_ask(&mon->tally);
 	const struct kvmhb_look look = {
 		.kvm = mon->vm.kvm,
 		.pulse = mon->vm.pulse,
@@ -187,16 +213,52 @@ static u64 monitor_look_at_armed(struct kvmhb_monitor *mon)
 		.due_at_ns = kvmhb_turn_due_at_ns(&mon->turn),
 		.asked_at_ns = READ_ONCE(mon->turn.asked_at_ns),
 	};
+
+	lockdep_assert_held(&mon->lock);
+
+	kvmhb_watch_look(&mon->watch, &look, c);
+}
+
+/* Looks at an armed guest. Returns when to look again, ns from then. */
+static u64 monitor_look_at_armed(struct kvmhb_monitor *mon)
+{
+	u64 last_at_ns = kvmhb_tally_ask(&mon->tally);
 	struct kvmhb_case c;
 
-	kvmhb_watch_look(&mon->watch, &look, &c);
+	monitor_watch(mon, last_at_ns, &c);
 	kvmhb_tally_excuse(&mon->tally, last_at_ns, kvmhb_minus(c.silence_ns, c.run_ns));
 	return monitor_rule(mon, last_at_ns, &c);
 }
 
+/*
+ * Looks at a guest that is or was armed, and sees to what is to be done about it. Returns when
+ * to look again, ns from then.
+ */
+static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
+{
+	u64 before_ns = mon->watch.seen_at_ns;
+	u64 look_in_ns = KVMHB_NO_DEADLINE;
+	struct kvmhb_case c;
+	u64 elapsed_ns;
+
+	lockdep_assert_held(&mon->lock);
+
+	if (kvmhb_state_is_armed(mon->verdict.state))
+		look_in_ns = monitor_look_at_armed(mon);
+	else if (kvmhb_react_watches(mon))
+		monitor_watch(mon, kvmhb_tally_last_beat_at_ns(&mon->tally), &c);
+	else
+		return KVMHB_NO_DEADLINE;
+
+	if (likely(!mon->reactions))
+		return look_in_ns;
+	elapsed_ns = mon->watch.seen_at_ns - before_ns;
+	return min(look_in_ns, kvmhb_react(mon, elapsed_ns,
+					   elapsed_ns - mon->watch.just_denied_ns));
+}
+
 /**
- * kvmhb_monitor_look - look at the guest, if it is armed and its VM runs, and bring the state
- *	up to date
+ * kvmhb_monitor_look - look at the guest, if its VM runs, and bring the state up to date
  * @mon: the monitor
  */
 void kvmhb_monitor_look(struct kvmhb_monitor *mon)
@@ -207,8 +269,8 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 
 	monitor_end_retuning(mon);
 	mon->judging = kvmhb_timing_resolved(&mon->timing, kvmhb_host_resolution_ns());
-	if (kvmhb_state_is_armed(mon->verdict.state) && !mon->paused_at_ns)
-		look_in_ns = monitor_look_at_armed(mon);
+	if (!mon->paused_at_ns)
+		look_in_ns = monitor_look_and_react(mon);
 	WRITE_ONCE(mon->tally.attention, !kvmhb_state_beats(mon->verdict.state));
 	monitor_look_again(mon, look_in_ns);
 }
@@ -238,7 +300,7 @@ static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 	WRITE_ONCE(mon->tally.attention, !kvmhb_state_is_armed(mon->verdict.state));
 	kvmhb_turn_bring_forward(&mon->turn, due_at_ns);
 	/* As often as a user sets an interval: the turn is still that of the one before. */
-	if (retuning && !mon->retuning)
+	if ((retuning && !mon->retuning) || kvmhb_react_watches(mon))
 		kvmhb_turn_now(&mon->turn);
 }
 

@@ -11,6 +11,7 @@
 #include "life.h"
 #include "outage.h"
 #include "patrol.h"
+#include "react.h"
 #include "report.h"
 #include "saved.h"
 #include "tally.h"
@@ -32,19 +33,32 @@ struct kvmhb_config {
  * struct kvmhb_vm - the VM that a monitor is attached to
  * @pulse: its pulse page; NULL while detached
  * @kvm: for evidence; NULL while detached and without KVM
- * @vmm_pid: thread group of the VMM, 0 while detached
+ * @vmm: the VMM, held while attached; NULL while detached
  */
 struct kvmhb_vm {
 	struct kvmhb_pulse *pulse;
 	struct kvm *kvm;
-	pid_t vmm_pid;
+	struct pid *vmm;
+};
+
+struct kvmhb_monitor;
+
+/**
+ * struct kvmhb_monitor_ops - the way back from a monitor to its device
+ * @config_changed: what the guest reads has changed
+ * @stop: stop the VM, to be looked at; returns false if the VMM does not listen
+ *
+ * Called in process context, never with the monitor's lock held, and as often as it happens.
+ */
+struct kvmhb_monitor_ops {
+	void (*config_changed)(struct kvmhb_monitor *mon);
+	bool (*stop)(struct kvmhb_monitor *mon);
 };
 
 /**
  * struct kvmhb_monitor - the monitor of one guest
  * @dev: the mdev, by whose UUID all reports are known; never changes
- * @config_changed: what the guest reads has changed; never changes. The way back to the
- *	device: called in process context, never with @lock held, and as often as it happens
+ * @ops: the way back to the device; never changes
  * @tally: what beats leave behind; without a lock, by rules of its own
  * @turn: when to look; by rules of its own
  *
@@ -68,6 +82,7 @@ struct kvmhb_vm {
  * @goodbye: the cause to be given if the VM ends now, or none
  * @outages: silences and outages
  * @life: how often the guest began and ended
+ * @reactions: what is done about an outage; NULL as long as no user wants anything of it
  * @watch: what was seen of the guest so far
  *
  * While it beats, a guest is looked at by the time at which it would be late had it not
@@ -75,7 +90,7 @@ struct kvmhb_vm {
  */
 struct kvmhb_monitor {
 	struct device *dev;
-	void (*config_changed)(struct kvmhb_monitor *mon);
+	const struct kvmhb_monitor_ops *ops;
 	struct kvmhb_tally tally;
 	struct kvmhb_turn turn;
 
@@ -96,6 +111,7 @@ struct kvmhb_monitor {
 	enum kvmhb_cause goodbye;
 	struct kvmhb_outages outages;
 	struct kvmhb_life life;
+	struct kvmhb_reactions *reactions;
 	struct kvmhb_watch watch;
 };
 
@@ -138,7 +154,7 @@ void kvmhb_monitors_exit(void);
 /* All of these but the first two take the monitor's lock. */
 void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 			const struct kvmhb_config *config,
-			void (*config_changed)(struct kvmhb_monitor *mon));
+			const struct kvmhb_monitor_ops *ops);
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon);
 void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm);
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
@@ -164,6 +180,7 @@ extern const struct attribute_group *kvmhb_sysfs_groups[];
 void kvmhb_monitor_look(struct kvmhb_monitor *mon);
 void kvmhb_monitor_change(struct kvmhb_monitor *mon, enum kvmhb_state state,
 			  enum kvmhb_cause cause);
+void kvmhb_monitor_announce(struct kvmhb_monitor *mon);
 void kvmhb_monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timing, bool retuning);
 u64 kvmhb_monitor_now_ns(const struct kvmhb_monitor *mon);
 u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon);

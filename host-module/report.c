@@ -140,22 +140,23 @@ static bool report_may_log(struct kvmhb_reporter *reporter, bool outage)
 	return may;
 }
 
-/* All that a program needs that acts on it: it may come when the monitor is already gone. */
-static void report_announce(struct device *dev, const struct kvmhb_transition *t,
-			    const char *text)
+/*
+ * All that a program needs that acts on it: it may come when the monitor is already gone.
+ * @what and @result are one variable each, @result may be NULL.
+ */
+static void report_uevent(struct device *dev, const struct kvmhb_verdict *verdict, pid_t vmm_pid,
+			  const char *text, char *what, char *result)
 {
-	char old_state[sizeof("HEARTBEAT_OLD=") + KVMHB_WORD_SIZE];
 	char state[sizeof("HEARTBEAT_STATE=") + KVMHB_WORD_SIZE];
 	char cause[sizeof("HEARTBEAT_CAUSE=") + KVMHB_WORD_SIZE];
-	char vmm_pid[sizeof("HEARTBEAT_VMM_PID=-2147483648")];
+	char pid[sizeof("HEARTBEAT_VMM_PID=-2147483648")];
 	char uuid[sizeof("HEARTBEAT_UUID=") + UUID_STRING_LEN];
 	char message[sizeof("HEARTBEAT_MESSAGE=") + TEXT_LEN];
-	char *env[7] = { old_state, state, cause, vmm_pid, uuid, message, NULL };
+	char *env[8] = { what, state, cause, pid, uuid, message, result, NULL };
 
-	snprintf(old_state, sizeof(old_state), "HEARTBEAT_OLD=%s", kvmhb_state_word(t->old));
-	snprintf(state, sizeof(state), "HEARTBEAT_STATE=%s", kvmhb_state_word(t->new.state));
-	snprintf(cause, sizeof(cause), "HEARTBEAT_CAUSE=%s", kvmhb_cause_word(t->new.cause));
-	snprintf(vmm_pid, sizeof(vmm_pid), "HEARTBEAT_VMM_PID=%d", t->vmm_pid);
+	snprintf(state, sizeof(state), "HEARTBEAT_STATE=%s", kvmhb_state_word(verdict->state));
+	snprintf(cause, sizeof(cause), "HEARTBEAT_CAUSE=%s", kvmhb_cause_word(verdict->cause));
+	snprintf(pid, sizeof(pid), "HEARTBEAT_VMM_PID=%d", vmm_pid);
 	snprintf(uuid, sizeof(uuid), "HEARTBEAT_UUID=%s", dev_name(dev));
 	snprintf(message, sizeof(message), "HEARTBEAT_MESSAGE=%s", text);
 	kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
@@ -297,23 +298,15 @@ void kvmhb_reporter_init(struct kvmhb_reporter *reporter, struct device *dev)
 	ratelimit_state_init(&reporter->outage_limit, REPORT_INTERVAL, REPORT_BURST);
 }
 
-/**
- * kvmhb_report - report a transition everywhere
- * @reporter: the monitor's part; the caller serialises, which makes the order the same
- *	everywhere
- * @transition: what is to be reported
- */
-void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition)
+/* Says what changed to all but the trace. */
+static void report_announce(struct kvmhb_reporter *reporter, const struct kvmhb_transition *t)
 {
+	bool outage = kvmhb_state_is_outage(t->new.state) || t->old == KVMHB_UNRESPONSIVE;
+	char old_state[sizeof("HEARTBEAT_OLD=") + KVMHB_WORD_SIZE];
 	struct device *dev = reporter->dev;
-	bool outage = kvmhb_state_is_outage(transition->new.state) ||
-		      transition->old == KVMHB_UNRESPONSIVE;
 	char text[TEXT_LEN];
 	const char *level;
 	bool said;
-
-	report_trace(dev, transition);
-	report_to_listeners(reporter);
 
 	/* Says itself, under the monitor's name, how many it kept back. */
 	if (!___ratelimit(outage ? &reporter->outage_limit : &reporter->limit, dev_name(dev)))
@@ -322,9 +315,71 @@ void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition
 	 * What the VMM says may be the middle of a migration, of which each side is to log one
 	 * line: how long a pause was is logged when it is over.
 	 */
-	said = transition->by_vmm && transition->new.state == KVMHB_PAUSED;
-	level = report_text(text, transition);
+	said = t->by_vmm && t->new.state == KVMHB_PAUSED;
+	level = report_text(text, t);
 	if (!said && report_may_log(reporter, outage))
 		dev_printk(level, dev, "%s\n", text);
-	report_announce(dev, transition, text);
+	snprintf(old_state, sizeof(old_state), "HEARTBEAT_OLD=%s", kvmhb_state_word(t->old));
+	report_uevent(dev, &t->new, t->vmm_pid, text, old_state, NULL);
+}
+
+/**
+ * kvmhb_report - report a transition everywhere
+ * @reporter: the monitor's part; the caller serialises, which makes the order the same
+ *	everywhere
+ * @transition: what is to be reported
+ */
+void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition)
+{
+	report_trace(reporter->dev, transition);
+	if (transition->muted)
+		return;
+	report_to_listeners(reporter);
+	report_announce(reporter, transition);
+}
+
+/**
+ * kvmhb_report_again - report what was not to be announced when it happened
+ * @reporter: the monitor's part; the caller serialises
+ * @transition: how the guest is now
+ *
+ * A guest that is well is nothing to be told of, but who polls has missed something.
+ */
+void kvmhb_report_again(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition)
+{
+	enum kvmhb_state state = transition->new.state;
+
+	report_to_listeners(reporter);
+	if (kvmhb_state_is_outage(state) || state == KVMHB_DEGRADED || state == KVMHB_LATE)
+		report_announce(reporter, transition);
+}
+
+/**
+ * kvmhb_report_action - report a step that was taken about an outage
+ * @reporter: the monitor's part; the caller serialises
+ * @action: the step
+ *
+ * There is a limit to actions, and whoever floods the log must not hide one: there is none
+ * here.
+ */
+void kvmhb_report_action(struct kvmhb_reporter *reporter, const struct kvmhb_action *action)
+{
+	char what[sizeof("HEARTBEAT_ACTION=") + KVMHB_REACTION_WORD_SIZE];
+	char result[sizeof("HEARTBEAT_RESULT=") + KVMHB_REACTION_WORD_SIZE];
+	const struct kvmhb_verdict *verdict = &action->verdict;
+	struct device *dev = reporter->dev;
+	char text[TEXT_LEN];
+
+	trace_action(dev, action);
+	sysfs_notify(&dev->kobj, "heartbeat", "actions");
+	sysfs_notify(&dev->kobj, "heartbeat", "last_action");
+	sysfs_notify(&dev->kobj, "heartbeat", "last_result");
+	snprintf(text, sizeof(text), "action %s on %s (%s): %s", kvmhb_step_word(action->step),
+		 kvmhb_state_word(verdict->state), kvmhb_cause_word(verdict->cause),
+		 kvmhb_result_word(action->result));
+	dev_warn(dev, "%s\n", text);
+
+	snprintf(what, sizeof(what), "HEARTBEAT_ACTION=%s", kvmhb_step_word(action->step));
+	snprintf(result, sizeof(result), "HEARTBEAT_RESULT=%s", kvmhb_result_word(action->result));
+	report_uevent(dev, verdict, action->vmm_pid, text, what, result);
 }

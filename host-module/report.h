@@ -6,6 +6,7 @@
 #include <linux/list.h>
 #include <linux/ratelimit_types.h>
 
+#include "reaction.h"
 #include "words.h"
 
 struct device;
@@ -44,6 +45,7 @@ struct kvmhb_reporter {
  * @judged: what it was judged by, or NULL
  * @by_vmm: the VMM has paused the VM, or is about to, and says so itself
  * @arrived: the VM came from elsewhere, and goes on here
+ * @muted: nobody is to be told but the trace
  */
 struct kvmhb_transition {
 	enum kvmhb_state old;
@@ -55,12 +57,29 @@ struct kvmhb_transition {
 	const struct kvmhb_judgement *judged;
 	bool by_vmm;
 	bool arrived;
+	bool muted;
+};
+
+/**
+ * struct kvmhb_action - a step that was taken about an outage
+ * @step: the step
+ * @verdict: state and cause of the guest then
+ * @result: what came of it
+ * @vmm_pid: thread group of the VMM
+ */
+struct kvmhb_action {
+	enum kvmhb_step step;
+	struct kvmhb_verdict verdict;
+	enum kvmhb_result result;
+	pid_t vmm_pid;
 };
 
 int kvmhb_reports_init(void);
 void kvmhb_reports_exit(void);
 void kvmhb_reporter_init(struct kvmhb_reporter *reporter, struct device *dev);
 void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition);
+void kvmhb_report_again(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition);
+void kvmhb_report_action(struct kvmhb_reporter *reporter, const struct kvmhb_action *action);
 void kvmhb_report_flush(struct kvmhb_reporter *reporter);
 
 #endif /* KVMHB_REPORT_H */

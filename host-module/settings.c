@@ -2,6 +2,7 @@
 /* What users set, and what they read. */
 #include <linux/bitmap.h>
 #include <linux/device.h>
+#include <linux/pid.h>
 
 #include "monitor.h"
 #include "suspicion.h"
@@ -73,7 +74,7 @@ int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
 	mutex_unlock(&mon->lock);
 	if (ret <= 0)
 		return ret;
-	mon->config_changed(mon);
+	mon->ops->config_changed(mon);
 	return 0;
 }
 
@@ -94,7 +95,7 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 		.verdict = mon->verdict,
 		.timing = mon->config.timing,
 		.lifecycle = mon->lifecycle,
-		.vmm_pid = mon->vm.vmm_pid,
+		.vmm_pid = pid_nr(mon->vm.vmm),
 		.beats = atomic64_read(&mon->tally.beats),
 		.missed = atomic64_read(&mon->tally.missed) + kvmhb_monitor_missing(mon),
 		.outages = mon->outages.count,

@@ -58,10 +58,102 @@ static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		
 SYSFS_STORE(interval_ns, &ns, NULL)
 SYSFS_STORE(timeout_ns, NULL, &ns)
 
-#define SYSFS_RO(name, format, value, has_value)	static DEVICE_ATTR_RO(name);
-#define SYSFS_RW(name, format, value, has_value)	static DEVICE_ATTR_RW(name);
+#define SYSFS_RO(name, ...)	static DEVICE_ATTR_RO(name);
+#define SYSFS_RW(name, ...)	static DEVICE_ATTR_RW(name);
 SYSFS_READINGS(SYSFS_RO)
 SYSFS_SETTINGS(SYSFS_RW)
+
+/* What is to be done about an outage. Lists of steps, numbers, and what became of them. */
+#define SYSFS_PLANS(file)								\
+	file(on_unresponsive)								\
+	file(on_panicked)
+
+#define SYSFS_POLICY(file)								\
+	file(action_delay_ns, delay_ns)							\
+	file(actions_max, max)								\
+	file(actions_window_ns, window_ns)
+
+#define SYSFS_ACTIONS(file)								\
+	file(actions, "%llu", now.actions)						\
+	file(last_action, "%s", kvmhb_step_word(now.last))				\
+	file(last_result, "%s", kvmhb_result_word(now.last_result))			\
+	file(muted, "%llu", now.muted)
+
+#define SYSFS_PLAN(name)								\
+static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
+{											\
+	struct kvmhb_reactions_shown now;						\
+	char plan[KVMHB_PLAN_LEN];							\
+											\
+	kvmhb_react_show(dev_get_drvdata(dev), &now);					\
+	kvmhb_plan_print(&now.policy.name, plan);					\
+	return sysfs_emit(buf, "%s\n", plan);						\
+}											\
+static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		\
+			    const char *buf, size_t count)				\
+{											\
+	struct kvmhb_plan plan;								\
+	const struct kvmhb_policy_change change = { .name = &plan };			\
+	int ret;									\
+											\
+	ret = kvmhb_plan_parse(&plan, buf) ?:						\
+	      kvmhb_react_configure(dev_get_drvdata(dev), &change);			\
+	return ret ?: count;								\
+}
+SYSFS_PLANS(SYSFS_PLAN)
+SYSFS_PLANS(SYSFS_RW)
+
+#define SYSFS_NUMBER(name, field)							\
+static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
+{											\
+	struct kvmhb_reactions_shown now;						\
+											\
+	kvmhb_react_show(dev_get_drvdata(dev), &now);					\
+	return sysfs_emit(buf, "%llu\n", (u64)now.policy.field);			\
+}											\
+static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		\
+			    const char *buf, size_t count)				\
+{											\
+	u64 value;									\
+	const struct kvmhb_policy_change change = { .field = &value };			\
+	int ret;									\
+											\
+	ret = kstrtou64(buf, 0, &value) ?:						\
+	      kvmhb_react_configure(dev_get_drvdata(dev), &change);			\
+	return ret ?: count;								\
+}
+SYSFS_POLICY(SYSFS_NUMBER)
+SYSFS_POLICY(SYSFS_RW)
+
+#define SYSFS_ACTION(name, format, value)						\
+static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
+{											\
+	struct kvmhb_reactions_shown now;						\
+											\
+	kvmhb_react_show(dev_get_drvdata(dev), &now);					\
+	return sysfs_emit(buf, format "\n", value);					\
+}
+SYSFS_ACTIONS(SYSFS_ACTION)
+SYSFS_ACTIONS(SYSFS_RO)
+
+static ssize_t mute_ns_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct kvmhb_reactions_shown now;
+
+	kvmhb_react_show(dev_get_drvdata(dev), &now);
+	return sysfs_emit(buf, "%llu\n", now.mute_ns);
+}
+
+static ssize_t mute_ns_store(struct device *dev, struct device_attribute *attr,
+			     const char *buf, size_t count)
+{
+	u64 ns;
+	int ret;
+
+	ret = kstrtou64(buf, 0, &ns) ?: kvmhb_react_mute(dev_get_drvdata(dev), ns);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(mute_ns);
 
 static ssize_t stale_vcpus_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -108,10 +200,14 @@ static ssize_t evidence_show(struct device *dev, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(evidence);
 
-#define SYSFS_ATTR(name, format, value, has_value)	&dev_attr_##name.attr,
+#define SYSFS_ATTR(name, ...)	&dev_attr_##name.attr,
 static struct attribute *sysfs_attrs[] = {
 	SYSFS_SETTINGS(SYSFS_ATTR)
 	SYSFS_READINGS(SYSFS_ATTR)
+	SYSFS_PLANS(SYSFS_ATTR)
+	SYSFS_POLICY(SYSFS_ATTR)
+	SYSFS_ACTIONS(SYSFS_ATTR)
+	&dev_attr_mute_ns.attr,
 	&dev_attr_evidence.attr,
 	&dev_attr_stale_vcpus.attr,
 	NULL,

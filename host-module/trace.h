@@ -15,6 +15,7 @@
 #include <linux/uuid.h>
 
 #include "evidence.h"
+#include "report.h"
 #include "words.h"
 #include "timing.h"
 
@@ -93,6 +94,26 @@ KVMHB_EVENT(config,
 	TP_PROTO(const struct device *dev, const struct kvmhb_timing *timing, bool follows),
 	TP_ARGS(dev, timing, follows),
 	KVMHB_CONFIG_SHOWN
+);
+
+TRACE_EVENT(action,
+	TP_PROTO(const struct device *dev, const struct kvmhb_action *action),
+	TP_ARGS(dev, action),
+	TP_STRUCT__entry(
+		__array(char, vm, UUID_STRING_LEN + 1)
+		__array(char, step, KVMHB_REACTION_WORD_SIZE)
+		__array(char, cause, KVMHB_WORD_SIZE)
+		__array(char, result, KVMHB_REACTION_WORD_SIZE)
+	),
+	TP_fast_assign(
+		strscpy(__entry->vm, dev_name(dev), sizeof(__entry->vm));
+		strscpy(__entry->step, kvmhb_step_word(action->step), KVMHB_REACTION_WORD_SIZE);
+		strscpy(__entry->cause, kvmhb_cause_word(action->verdict.cause), KVMHB_WORD_SIZE);
+		strscpy(__entry->result, kvmhb_result_word(action->result),
+			KVMHB_REACTION_WORD_SIZE);
+	),
+	TP_printk("vm=%s step=%s cause=%s result=%s",
+		  __entry->vm, __entry->step, __entry->cause, __entry->result)
 );
 
 #define KVMHB_ATTACH_SHOWN(field)					\

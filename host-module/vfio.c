@@ -33,6 +33,23 @@ static void vfio_config_changed(struct kvmhb_monitor *mon)
 	mutex_unlock(&face->hb.lock);
 }
 
+/* As a physical device that has failed: QEMU stops the VM then. */
+static bool vfio_stop(struct kvmhb_monitor *mon)
+{
+	struct kvmhb_vfio *face = kvmhb_vfio_of(mon);
+	bool heard;
+
+	mutex_lock(&face->hb.lock);
+	heard = kvmhb_vfio_raise(face, VFIO_PCI_ERR_IRQ_INDEX);
+	mutex_unlock(&face->hb.lock);
+	return heard;
+}
+
+static const struct kvmhb_monitor_ops vfio_monitor_ops = {
+	.config_changed = vfio_config_changed,
+	.stop = vfio_stop,
+};
+
 /* Size of a region in bytes, 0 for those that the device does not have. */
 static size_t vfio_region_size(struct kvmhb_device *hb, u64 index)
 {
@@ -365,7 +382,7 @@ struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_conf
 	face = vfio_alloc_device(kvmhb_vfio, vdev, dev, &vfio_ops);
 	if (IS_ERR(face))
 		return face;
-	kvmhb_device_init(&face->hb, dev, config, vfio_config_changed);
+	kvmhb_device_init(&face->hb, dev, config, &vfio_monitor_ops);
 	kvmhb_vfio_can_migrate(face);
 
 	ret = vfio_register_emulated_iommu_dev(&face->vdev);

@@ -10,8 +10,8 @@ static unsigned int vfio_irq_count(u32 index)
 {
 	switch (index) {
 	case VFIO_PCI_MSI_IRQ_INDEX:
+	case VFIO_PCI_ERR_IRQ_INDEX:	/* stops the VM */
 	/* Never raised, but QEMU warns at every start if it is missing. */
-	case VFIO_PCI_ERR_IRQ_INDEX:
 	case VFIO_PCI_REQ_IRQ_INDEX:
 		return 1;
 	default:

@@ -88,12 +88,12 @@ static void lifetime_another_vm(struct kunit *test)
 	beat(m);
 	silent_for(m, 2 * HOUR);
 	silent_for(m, 11 * HOUR / 5);
-	KUNIT_EXPECT_EQ(test, read_of(m).vmm_pid, 77);
+	KUNIT_EXPECT_EQ(test, read_of(m).vmm_pid, current->tgid);
 	kvmhb_monitor_detach(&m->mon);
 	expect_verdict(test, m, KVMHB_DETACHED, KVMHB_CAUSE_VMM_GONE, "gone");
-	KUNIT_EXPECT_EQ(test, m->said[0].vmm_pid, 77);
+	KUNIT_EXPECT_EQ(test, m->said[0].vmm_pid, current->tgid);
 	KUNIT_EXPECT_EQ(test, m->said[m->nr_said - 1].new.state, KVMHB_DETACHED);
-	KUNIT_EXPECT_EQ(test, m->said[m->nr_said - 1].vmm_pid, 77);
+	KUNIT_EXPECT_EQ(test, m->said[m->nr_said - 1].vmm_pid, current->tgid);
 	r = read_of(m);
 	KUNIT_EXPECT_EQ(test, r.vmm_pid, 0);
 	KUNIT_EXPECT_EQ(test, r.beats, 2);
@@ -108,7 +108,7 @@ static void lifetime_another_vm(struct kunit *test)
 	attach(m);
 	expect_verdict(test, m, KVMHB_WAITING, KVMHB_CAUSE_NONE, "another");
 	r = read_of(m);
-	KUNIT_EXPECT_EQ(test, r.vmm_pid, 77);
+	KUNIT_EXPECT_EQ(test, r.vmm_pid, current->tgid);
 	KUNIT_EXPECT_EQ(test, r.beats, 0);
 	KUNIT_EXPECT_EQ(test, r.missed, 0);
 	KUNIT_EXPECT_EQ(test, r.outages, 0);

@@ -7,6 +7,8 @@
 #include "test.h"
 
 #include <linux/device.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
@@ -44,6 +46,7 @@ struct monitor_test {
 	struct kvmhb_monitor mon;
 	struct kvmhb_pulse pulse;
 	int config_changes;
+	int stops;
 	int wakes;
 	void (*wake)(struct kvmhb_tally *tally);
 	wait_queue_head_t heard;
@@ -66,6 +69,17 @@ static inline void hear_config_change(struct kvmhb_monitor *mon)
 	m->config_changes++;
 }
 
+static inline bool hear_stop(struct kvmhb_monitor *mon)
+{
+	container_of(mon, struct monitor_test, mon)->stops++;
+	return true;
+}
+
+static const struct kvmhb_monitor_ops test_ops = {
+	.config_changed = hear_config_change,
+	.stop = hear_stop,
+};
+
 static inline void count_wake(struct kvmhb_tally *tally)
 {
 	struct monitor_test *m = container_of(tally, struct monitor_test, mon.tally);
@@ -76,7 +90,7 @@ static inline void count_wake(struct kvmhb_tally *tally)
 
 static inline void attach(struct monitor_test *m)
 {
-	const struct kvmhb_vm vm = { .pulse = &m->pulse, .vmm_pid = 77 };
+	const struct kvmhb_vm vm = { .pulse = &m->pulse, .vmm = task_tgid(current) };
 
 	kvmhb_monitor_attach(&m->mon, &vm);
 }
@@ -108,7 +122,7 @@ static inline struct monitor_test *monitor_test_named(struct kunit *test, const 
 	}
 	spin_lock_init(&m->lock);
 	init_waitqueue_head(&m->heard);
-	kvmhb_monitor_init(&m->mon, dev, &config, hear_config_change);
+	kvmhb_monitor_init(&m->mon, dev, &config, &test_ops);
 	m->wake = m->mon.tally.wake;
 	m->mon.tally.wake = count_wake;
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, monitor_test_exit, m), 0);

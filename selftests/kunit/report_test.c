@@ -149,7 +149,7 @@ static void report_one(struct kunit *test, const struct kvmhb_transition *t)
 }
 
 /* The uevent has all that there is to say, and says it as the log does. */
-static void report_uevent(struct kunit *test)
+static void report_uevents(struct kunit *test)
 {
 	DECLARE_BITMAP(stale, KVMHB_PULSE_MAX_SLOTS) = {};
 	struct kvmhb_transition t = from_to(KVMHB_LATE, KVMHB_UNRESPONSIVE);
@@ -267,7 +267,7 @@ static void report_window_of_all(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(report_lines),
-	KUNIT_CASE(report_uevent),
+	KUNIT_CASE(report_uevents),
 	KUNIT_CASE(report_flood),
 	KUNIT_CASE(report_window_of_all),
 	{}

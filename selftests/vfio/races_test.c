@@ -32,6 +32,7 @@ static void race_tuning(struct monitor *m, unsigned int rounds)
 
 		attr_set(m, "interval_ns", r & 1 ? "1000000" : "3000000");
 		attr_set(m, "timeout_ns", r & 2 ? "0" : "4000000");
+		attr_set(m, "mute_ns", r ? "0" : "1000000");
 		attr_text(m, "downtime_ns");
 	}
 }
@@ -90,6 +91,11 @@ TEST_F(hb, everything_at_once)
 	pthread_t threads[N];
 	int round, i;
 
+	ASSERT_EQ(0, attr_set(&self->m, "action_delay_ns", "0"));
+	ASSERT_EQ(0, attr_set(&self->m, "on_panicked", "backtrace pause dump"));
+	ASSERT_EQ(0, attr_set(&self->m, "on_unresponsive", "dump pause backtrace"));
+	ASSERT_EQ(0, attr_set(&self->m, "actions_max", "32"));
+	ASSERT_EQ(0, attr_set(&self->m, "actions_window_ns", "1000000000"));
 	race_eventfd = eventfd(0, EFD_NONBLOCK);
 	for (round = 0; round < 4; round++) {
 		racing = true;

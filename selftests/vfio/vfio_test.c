@@ -21,6 +21,7 @@
 #include "settings_test.c"
 #include "pulse_page_test.c"
 #include "doorbell_test.c"
+#include "reactions_test.c"
 #include "migration_test.c"
 #include "migration_refused_test.c"
 #include "migration_end_test.c"

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "monitored.h"
+
+/* What was reported of actions, the last one. */
+static struct kvmhb_action reported;
+static int nr_reported;
+
+static void hear_action(struct kvmhb_reporter *reporter, const struct kvmhb_action *action)
+{
+	reported = *action;
+	nr_reported++;
+	kvmhb_report_action(reporter, action);
+}
+
+#define kvmhb_report_action hear_action
+
+#include "react.c"
+
+static const u64 hour_ns = HOUR;
+
+static struct monitor_test *reacting_monitor(struct kunit *test, const char *on_unresponsive,
+					     const char *on_panicked)
+{
+	struct monitor_test *m = patient_monitor(test);
+	struct kvmhb_plan unresponsive, panicked;
+	const struct kvmhb_policy_change change = {
+		.on_unresponsive = &unresponsive,
+		.on_panicked = &panicked,
+		.delay_ns = &hour_ns,
+	};
+
+	KUNIT_ASSERT_EQ(test, kvmhb_plan_parse(&unresponsive, on_unresponsive), 0);
+	KUNIT_ASSERT_EQ(test, kvmhb_plan_parse(&panicked, on_panicked), 0);
+	KUNIT_ASSERT_EQ(test, kvmhb_react_configure(&m->mon, &change), 0);
+	nr_reported = 0;
+	attach_and_arm(m);
+	return m;
+}
+
+/* A look, the step that it finds due, and the look that follows that. */
+static void react_now(struct monitor_test *m)
+{
+	look_now(m);
+	flush_work(&m->mon.reactions->work);
+	flush_work(&m->mon.turn.work);
+}
+
+static void silence_goes_on(struct monitor_test *m, u64 ns)
+{
+	time_passes(m, ns);
+	react_now(m);
+}
+
+/* Without KVM nobody knows why a guest is silent: so it is said. */
+static void falls_silent(struct monitor_test *m, enum kvmhb_cause cause)
+{
+	silent_for(m, 2 * HOUR);
+	silent_for(m, 5 * HOUR);
+	mutex_lock(&m->mon.lock);
+	kvmhb_monitor_change(&m->mon, KVMHB_UNRESPONSIVE, cause);
+	mutex_unlock(&m->mon.lock);
+	react_now(m);
+}
+
+static void expect_shown(struct kunit *test, struct monitor_test *m, u64 actions,
+			 enum kvmhb_step last, enum kvmhb_result result, const char *when)
+{
+	struct kvmhb_reactions_shown shown;
+
+	kvmhb_react_show(&m->mon, &shown);
+	KUNIT_EXPECT_EQ_MSG(test, shown.actions, actions, "%s", when);
+	KUNIT_EXPECT_STREQ_MSG(test, kvmhb_step_word(shown.last), kvmhb_step_word(last),
+			       "%s", when);
+	KUNIT_EXPECT_STREQ_MSG(test, kvmhb_result_word(shown.last_result),
+			       kvmhb_result_word(result), "%s", when);
+}
+
+/* The first at once, the others after a delay without a sign of life. */
+static void react_step_by_step(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "backtrace pause", "none");
+
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "silent");
+	KUNIT_EXPECT_EQ(test, m->config_changes, 1);
+	silence_goes_on(m, HOUR / 2);
+	silence_goes_on(m, HOUR / 4);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "too early");
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	silence_goes_on(m, HOUR / 4 + MINUTE);
+	expect_shown(test, m, 2, KVMHB_STEP_PAUSE, KVMHB_RESULT_DONE, "an hour later");
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+	silence_goes_on(m, 20 * HOUR);
+	expect_shown(test, m, 2, KVMHB_STEP_PAUSE, KVMHB_RESULT_DONE, "no more steps");
+	KUNIT_EXPECT_EQ(test, nr_reported, 2);
+	KUNIT_EXPECT_EQ(test, reported.verdict.cause, KVMHB_CAUSE_HUNG);
+}
+
+/* A guest that comes back is let alone; the next outage begins with the first step. */
+static void react_signs_of_life(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "backtrace pause", "none");
+
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	silence_goes_on(m, HOUR / 2);
+	beat(m);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "back");
+	silence_goes_on(m, HOUR - MINUTE);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "back");
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	beat(m);
+
+	falls_silent(m, KVMHB_CAUSE_HALTED);
+	expect_shown(test, m, 2, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "silent again");
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+}
+
+/* What a guest was asked for in an outage that is over is not asked for any more. */
+static void react_takes_back_what_it_asked(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "dump", "none");
+	struct kvm_heartbeat_pulse_header *header = m->pulse.header;
+
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(header->request) & KVM_HEARTBEAT_REQUEST_WHAT,
+			KVM_HEARTBEAT_REQUEST_DUMP);
+	beat(m);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(header->request) & KVM_HEARTBEAT_REQUEST_WHAT,
+			KVM_HEARTBEAT_REQUEST_NONE);
+}
+
+/* What the guest answers is shown, whatever else it writes there. */
+static void react_answers(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "backtrace", "none");
+	struct kvm_heartbeat_pulse_header *header = m->pulse.header;
+	u32 seq;
+
+	falls_silent(m, KVMHB_CAUSE_BEAT_LOST);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "asked");
+	seq = le32_to_cpu(header->request) & ~KVM_HEARTBEAT_REQUEST_WHAT;
+	header->request_ack = cpu_to_le32(seq | KVM_HEARTBEAT_ANSWER_REFUSED);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_REFUSED, "refused");
+	header->request_ack = cpu_to_le32(seq | KVM_HEARTBEAT_ANSWER_OBEYED);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_OBEYED, "obeyed");
+	header->request_ack = cpu_to_le32(seq | 0xff);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "nonsense");
+	header->request_ack = cpu_to_le32((seq + 0x100) | KVM_HEARTBEAT_ANSWER_OBEYED);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "another request");
+}
+
+/* Nobody acts on what nobody understands, nor on anything but an outage. */
+static void react_not_about_the_innocent(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "pause", "pause");
+
+	silent_for(m, 2 * HOUR);
+	react_now(m);
+	expect_verdict(test, m, KVMHB_LATE, KVMHB_CAUSE_NONE, "late");
+	falls_silent(m, KVMHB_CAUSE_UNKNOWN);
+	silence_goes_on(m, 5 * HOUR);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+
+	kvmhb_monitor_pause(&m->mon);
+	silence_goes_on(m, 5 * HOUR);
+	kvmhb_monitor_resume(&m->mon);
+	say(m, KVM_HEARTBEAT_UNLOAD);
+	silence_goes_on(m, 5 * HOUR);
+	kvmhb_monitor_reset(&m->mon);
+	silence_goes_on(m, 5 * HOUR);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	KUNIT_EXPECT_EQ(test, nr_reported, 0);
+}
+
+/* No step is taken while the VMM has paused the VM, and no time passes for it. */
+static void react_not_in_a_pause(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "backtrace pause", "none");
+
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	silence_goes_on(m, HOUR / 2);
+	kvmhb_monitor_pause(&m->mon);
+	silence_goes_on(m, 10 * HOUR);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	kvmhb_monitor_resume(&m->mon);
+	react_now(m);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	silence_goes_on(m, HOUR);
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+}
+
+/* A guest that has panicked may have a crash kernel: the first step waits, too. */
+static void react_to_a_panic(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "none", "pause kill");
+
+	say(m, KVM_HEARTBEAT_PANIC);
+	silence_goes_on(m, HOUR / 2);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	say(m, KVM_HEARTBEAT_ARM);
+	silence_goes_on(m, HOUR - MINUTE);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+
+	say(m, KVM_HEARTBEAT_PANIC);
+	silence_goes_on(m, HOUR / 2);
+	silence_goes_on(m, HOUR / 2 + MINUTE);
+	expect_shown(test, m, 1, KVMHB_STEP_PAUSE, KVMHB_RESULT_DONE, "an hour later");
+	kvmhb_monitor_detach(&m->mon);
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+}
+
+/* A guest that panics before its driver has armed, and one whose list comes late. */
+static void react_to_an_early_panic(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "none", "none");
+	struct kvmhb_plan plan;
+	const struct kvmhb_policy_change change = { .on_panicked = &plan };
+
+	KUNIT_ASSERT_EQ(test, kvmhb_plan_parse(&plan, "pause"), 0);
+	kvmhb_monitor_reset(&m->mon);
+	time_passes(m, 100 * HOUR);
+	say(m, KVM_HEARTBEAT_PANIC);
+	time_passes(m, 100 * HOUR);
+	KUNIT_ASSERT_EQ(test, kvmhb_react_configure(&m->mon, &change), 0);
+	react_now(m);
+	silence_goes_on(m, HOUR / 2);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	silence_goes_on(m, HOUR / 2 + MINUTE);
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+}
+
+/* After so many it is said once that there will be no more, until the window has passed. */
+static void react_limited(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "pause", "none");
+	const u64 two = 2, week_ns = 7 * 24 * HOUR;
+	const struct kvmhb_policy_change change = { .max = &two, .window_ns = &week_ns };
+	int i;
+
+	KUNIT_ASSERT_EQ(test, kvmhb_react_configure(&m->mon, &change), 0);
+	for (i = 0; i < 4; i++) {
+		falls_silent(m, KVMHB_CAUSE_HUNG);
+		beat(m);
+		KUNIT_EXPECT_EQ(test, m->stops, min(i + 1, 2));
+	}
+	KUNIT_EXPECT_EQ(test, nr_reported, 3);
+	KUNIT_EXPECT_EQ(test, reported.result, KVMHB_RESULT_LIMITED);
+	expect_shown(test, m, 2, KVMHB_STEP_PAUSE, KVMHB_RESULT_DONE, "limited");
+
+	/* The limit is the monitor's, not the VM's. */
+	kvmhb_monitor_detach(&m->mon);
+	attach_and_arm(m);
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	beat(m);
+	KUNIT_EXPECT_EQ(test, m->stops, 2);
+	beat(m);
+	time_passes(m, week_ns);
+	beat(m);
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	KUNIT_EXPECT_EQ(test, m->stops, 3);
+}
+
+static void mute_for(struct kunit *test, struct monitor_test *m, u64 ns)
+{
+	KUNIT_ASSERT_EQ(test, kvmhb_react_mute(&m->mon, ns), 0);
+}
+
+/* Nothing is said and done while it is mute, and what is still bad afterwards. */
+static void react_muted(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "pause", "none");
+	struct kvmhb_reactions_shown shown;
+
+	KUNIT_EXPECT_EQ(test, kvmhb_react_mute(&m->mon, KVMHB_MUTE_MAX_NS + 1), -ERANGE);
+	mute_for(test, m, 24 * HOUR);
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	expect_verdict(test, m, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG, "muted");
+	kvmhb_react_show(&m->mon, &shown);
+	KUNIT_EXPECT_LE(test, shown.mute_ns, 17 * HOUR);
+	KUNIT_EXPECT_GE(test, shown.mute_ns, 16 * HOUR);
+	/* Late, unresponsive, and why. */
+	KUNIT_EXPECT_EQ(test, shown.muted, 3);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	KUNIT_EXPECT_EQ(test, m->mon.outages.count, 1);
+
+	time_passes(m, 17 * HOUR);
+	flush_delayed_work(&m->mon.reactions->unmute);
+	react_now(m);
+	kvmhb_react_show(&m->mon, &shown);
+	KUNIT_EXPECT_EQ(test, shown.mute_ns, 0);
+	KUNIT_EXPECT_EQ(test, shown.muted, 3);
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+}
+
+/* It can be made longer, and ended. */
+static void react_mute_is_changed(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "pause", "none");
+	struct kvmhb_reactions_shown shown;
+
+	mute_for(test, m, HOUR);
+	mute_for(test, m, 20 * HOUR);
+	time_passes(m, 2 * HOUR);
+	flush_delayed_work(&m->mon.reactions->unmute);
+	kvmhb_react_show(&m->mon, &shown);
+	KUNIT_EXPECT_GE(test, shown.mute_ns, 17 * HOUR);
+	mute_for(test, m, 0);
+	flush_delayed_work(&m->mon.reactions->unmute);
+	kvmhb_react_show(&m->mon, &shown);
+	KUNIT_EXPECT_EQ(test, shown.mute_ns, 0);
+	beat(m);
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+}
+
+static void react_settings(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		u64 delay_ns, max, window_ns;
+		int ret;
+	} rows[] = {
+		{ "as it is", 10 * SEC, 3, HOUR, 0 },
+		{ "the least", 0, 1, SEC, 0 },
+		{ "the most", 24 * HOUR, KVMHB_ACTIONS_MAX, 7 * 24 * HOUR, 0 },
+		{ "waits too long", 24 * HOUR + 1, 3, HOUR, -ERANGE },
+		{ "none at all", 0, 0, HOUR, -ERANGE },
+		{ "too many", 0, KVMHB_ACTIONS_MAX + 1, HOUR, -ERANGE },
+		{ "far too many", 0, 1ULL << 32 | 1, HOUR, -ERANGE },
+		{ "too short a window", 0, 3, SEC - 1, -ERANGE },
+		{ "too long a window", 0, 3, 7 * 24 * HOUR + 1, -ERANGE },
+	};
+	struct monitor_test *m = patient_monitor(test);
+	struct kvmhb_reactions_shown shown;
+	unsigned int i;
+
+	KUNIT_EXPECT_NULL(test, m->mon.reactions);
+	kvmhb_react_show(&m->mon, &shown);
+	KUNIT_EXPECT_EQ(test, shown.policy.delay_ns, 10 * SEC);
+	KUNIT_EXPECT_EQ(test, shown.policy.max, 3);
+	KUNIT_EXPECT_EQ(test, shown.policy.window_ns, HOUR);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct kvmhb_policy_change change = {
+			.delay_ns = &rows[i].delay_ns,
+			.max = &rows[i].max,
+			.window_ns = &rows[i].window_ns,
+		};
+
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_react_configure(&m->mon, &change), rows[i].ret,
+				    "%s", rows[i].what);
+		kvmhb_react_show(&m->mon, &shown);
+		KUNIT_EXPECT_EQ_MSG(test, shown.policy.window_ns,
+				    rows[rows[i].ret ? 2 : i].window_ns, "%s", rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, shown.policy.delay_ns,
+				    rows[rows[i].ret ? 2 : i].delay_ns, "%s", rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, shown.policy.max,
+				    rows[rows[i].ret ? 2 : i].max, "%s", rows[i].what);
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(react_step_by_step),
+	KUNIT_CASE(react_signs_of_life),
+	KUNIT_CASE(react_takes_back_what_it_asked),
+	KUNIT_CASE(react_answers),
+	KUNIT_CASE(react_not_about_the_innocent),
+	KUNIT_CASE(react_not_in_a_pause),
+	KUNIT_CASE(react_to_a_panic),
+	KUNIT_CASE(react_to_an_early_panic),
+	KUNIT_CASE(react_limited),
+	KUNIT_CASE(react_muted),
+	KUNIT_CASE(react_mute_is_changed),
+	KUNIT_CASE(react_settings),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kvm_heartbeat_react",
+	.suite_init = monitor_suite_init,
+	.suite_exit = monitor_suite_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
