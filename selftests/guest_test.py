@@ -355,7 +355,7 @@ def test_requests(run):
         expect(guest.run(f"cat {allow}").strip(), "backtrace,dump", "what is allowed")
 
         # A CPU that is dead is not waited for, whoever has the interrupt; if it comes back it prints its stack.
-        guest.run(f"insmod {FAULT_KO} && echo 8000 > {FAULT}/last_ms")
+        guest.run(f"insmod {FAULT_KO} && echo 18000 > {FAULT}/last_ms")
         interrupts_to_first_cpu(other)
         guest.run("dmesg -c > /dev/null")
         since = monitor.mark()
@@ -392,7 +392,7 @@ def falls_silent(run, step):
     monitor.set("interval_ns", SEC)
     run.load()
     monitor.wait_beats(2)
-    guest.run(f"insmod {FAULT_KO} && echo 14000 > {FAULT}/last_ms")
+    guest.run(f"insmod {FAULT_KO} && echo 18000 > {FAULT}/last_ms")
     interrupts_to_first_cpu(run)
     monitor.set("timeout_ns", 0)
     monitor.set("on_unresponsive", step)

@@ -24,7 +24,7 @@ import time
 import traceback
 
 from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, release, save, write
-from run import BLOCKED, FAULT, FAULT_KO, Run, expect, expect_in, test_kexec, test_reboot
+from run import BLOCKED, DRIVER, FAULT, FAULT_KO, PARAMETERS, Run, expect, expect_in, test_kexec, test_reboot
 
 TIMINGS = {"200ms": 200 * MS, "2s": 2 * SEC}   # the interval; the timeout is twice as long
 MERE = ["late"] + [f"late:{cause}" for cause in ("starved", "paused", "vmm-stuck", "host-blocked", "host-degraded")]
@@ -352,6 +352,152 @@ def vmm_dies_slowly(stage, since):
     group.set("cpu.max", "max")
     stage.monitor.wait_state("detached", since)
     stage.restart()
+    group.remove()
+
+
+# Guilty, and something is done about it
+
+class Reactions:
+    """What a monitor does until the scenario is over."""
+
+    FORGET = {"on_unresponsive": "none", "on_panicked": "none", "action_delay_ns": 10 * SEC, "actions_max": 32,
+              "actions_window_ns": SEC, "mute_ns": 0}
+
+    def __init__(self, stage, **settings):
+        self.monitor = stage.monitor
+        self.before = self.actions()
+        self.since = self.monitor.mark()
+        self.set(**settings)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.set(**self.FORGET)
+
+    def set(self, **settings):
+        for name, value in (self.FORGET | settings).items():
+            self.monitor.set(name, value)
+
+    def actions(self):
+        return self.monitor.number("actions")
+
+    def expect(self, *results):
+        """What was done since, as the trace has it: (step, result) of each."""
+        self.monitor.mark()
+        seen = [(event.step, event.result) for event in self.monitor.events[self.since:] if event.name == "action"]
+        expect(seen, list(results), "actions")
+        expect(self.actions() - self.before, len([1 for _, result in results if result != "limited"]), "their number")
+
+
+def stacks(stage):
+    """How often the guest was asked to print the stacks of its CPUs, as far as it did."""
+    return stage.guest.run("dmesg").count("asks for the stacks of all CPUs")
+
+
+@scenario("unresponsive:hung", "alive", "unresponsive:hung", "alive")
+def react_limited(stage, since):
+    """All CPUs spin, twice, where one action is the limit"""
+    # Those of other scenarios count as well.
+    window = 240
+    before = [event.time for event in stage.monitor.events if event.name == "action" and event.result != "limited"]
+    if before:
+        time.sleep(max(0, before[-1] + window - time.monotonic()))
+    with Reactions(stage, on_unresponsive="backtrace", actions_max=1, actions_window_ns=window * SEC) as reactions:
+        for _ in range(2):
+            mark = stage.monitor.mark()
+            stage.fault("spin", "all", stage.timeouts(4))
+            stage.monitor.wait_state("alive", stage.monitor.events.index(stage.outage(mark, "hung")))
+            stage.monitor.wait_beats(2)
+        reactions.expect(("backtrace", "asked"), ("backtrace", "limited"))
+
+
+@scenario("unresponsive:hung", "waiting", "alive")
+def react_pause(stage, since):
+    """All CPUs spin, and the VM is stopped to be looked at"""
+    with Reactions(stage, on_unresponsive="pause") as reactions:
+        stage.fault("spin", "all")
+        stage.monitor.wait_event("action", since, step="pause", cause="hung", result="done")
+        stage.guest.qmp_event("STOP")
+        expect(stage.guest.qmp("query-status")["status"], "internal-error")
+        stage.guest.qmp("system_reset")
+        stage.guest.qmp("cont")
+        stage.wait_boot()
+        reactions.expect(("pause", "done"))
+    stage.load()
+
+
+@scenario("unresponsive:halted", "detached:vmm-gone", "waiting", "alive")
+def react_kill(stage, since):
+    """All CPUs halt for good: the stacks are asked for in vain, and then the VMM is killed"""
+    with Reactions(stage, on_unresponsive="backtrace kill", action_delay_ns=2 * SEC) as reactions:
+        stage.fault("halt", "all")
+        stage.outage(since, "halted")
+        stage.guest.wait_exit()
+        stage.monitor.wait_state("detached", since)
+        reactions.expect(("backtrace", "asked"), ("kill", "done"))
+        asked, killed = [event for event in stage.monitor.events[since:] if event.name == "action"]
+        expect_in(killed.time - asked.time, 2, 600, "seconds for a sign of life")
+    stage.guest.close()
+    stage.start()
+    stage.load()
+
+
+@scenario("unresponsive:hung", "alive")
+def react_in_time(stage, since):
+    """All CPUs spin, and go on before the VMM would have been killed: they print their stacks, and live"""
+    before = stacks(stage)
+    with Reactions(stage, on_unresponsive="backtrace kill", action_delay_ns=3600 * SEC) as reactions:
+        stage.fault("spin", "all", stage.timeouts(4))
+        stage.monitor.wait_state("alive", stage.monitor.events.index(stage.outage(since, "hung")))
+        stage.monitor.wait_beats(2)
+        expect(stacks(stage), before + 1, "stacks")
+        expect(stage.monitor.get("last_result"), "obeyed")
+        reactions.expect(("backtrace", "asked"))
+
+
+@scenario("unresponsive:hung", "alive")
+def react_muted(stage, since):
+    """All CPUs spin during maintenance: the VMM is not killed, and the log says nothing"""
+    lines = len(stage.monitor.log())
+    with Reactions(stage, on_unresponsive="kill", mute_ns=3600 * SEC) as reactions:
+        muted = stage.monitor.number("muted")
+        stage.fault("spin", "all", stage.timeouts(4))
+        stage.monitor.wait_state("alive", stage.monitor.events.index(stage.outage(since, "hung")))
+        expect_in(stage.monitor.number("muted") - muted, 3, 20, "changes of state that were not announced")
+        expect_in(stage.monitor.number("mute_ns"), 1, 3600 * SEC, "what is left of it")
+        expect(stage.monitor.log()[lines:], [], "log")
+        reactions.expect()
+
+
+# It may print what it has to say of its crash, interrupts off, before its last word.
+@scenario("unresponsive:beat-lost", "panicked:panic", "waiting", "alive", mere=MERE + ["unresponsive:hung"])
+def react_dump(stage, since):
+    """One CPU alone beats, and spins; the other one takes interrupts, and crashes when it is asked to"""
+    irq = stage.guest.run(f"ls {DRIVER}/0*/msi_irqs").strip()
+    cpu = int(stage.guest.run(f"cat /proc/irq/{irq}/effective_affinity_list"))
+    stage.guest.run(f"echo N > /sys/class/tty/ttyS0/console; (taskset {1 << cpu} sh -c 'while :; do :; done') & "
+                    f"echo backtrace,dump > {PARAMETERS}/allow; echo {1 - cpu} > {PARAMETERS}/cpus")
+    with Reactions(stage, on_unresponsive="dump") as reactions:
+        stage.fault("spin", str(1 - cpu))
+        stage.outage(since, "beat-lost")
+        stage.monitor.wait_state("panicked", since, cause="panic")
+        expect(stage.monitor.get("last_result"), "obeyed")
+        reactions.expect(("dump", "asked"))
+    stage.guest.qmp("system_reset")
+    stage.monitor.wait_state("waiting", since)
+    stage.wait_boot()
+    stage.load()
+
+
+@scenario(mere=STARVED)
+def react_starved(stage, since):
+    """A guest that gets no CPU is not killed"""
+    group = Group(stage)
+    with Reactions(stage, on_unresponsive="kill", on_panicked="kill", action_delay_ns=0) as reactions:
+        group.set("cpu.max", "2000 100000")
+        stage.monitor.wait_beats(4, timeout=600)
+        reactions.expect()
     group.remove()
 
 

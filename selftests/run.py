@@ -10,9 +10,9 @@ from monitor import Monitor
 # In the guest.
 GUEST_KO = "/lib/kvmhb/kvm_heartbeat_guest.ko"
 FAULT_KO = "/lib/kvmhb/kvm_heartbeat_fault.ko"
-BLOCKED = "/sys/module/kvm_heartbeat_guest/parameters/blocked_ns"
 DRIVER = "/sys/bus/pci/drivers/kvm_heartbeat_guest"
 PARAMETERS = "/sys/module/kvm_heartbeat_guest/parameters"
+BLOCKED = f"{PARAMETERS}/blocked_ns"
 FAULT = "/sys/module/kvm_heartbeat_fault/parameters"
 TROUBLE = re.compile(r"BUG: (?!KCSAN:)|WARNING:|Oops|KASAN|UBSAN|ODEBUG|possible .* deadlock|soft lockup|hung_task")
 
