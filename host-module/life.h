@@ -15,9 +15,9 @@
  * @resets: resets of the device whose guest had said a word since the one before
  */
 struct kvmhb_life {
-	u64 boots;
-	u64 panics;
-	u64 resets;
+	u32 boots;
+	u32 panics;
+	u32 resets;
 };
 
 void kvmhb_life_word(struct kvmhb_life *life, u32 word, enum kvmhb_state state,

@@ -69,19 +69,19 @@ struct kvmhb_monitor_ops {
  * @config: what users set
  * @timing: what the guest is judged by: @config, or while @retuning something more patient
  * @judging: @timing, as far as this host can tell, as of the last look
- * @retuning: the guest has not yet beaten by @config
- * @verdict: state and cause
- * @living: what they were when the guest last beat as it should; means nothing before it
- *	has armed
- * @paused_at_ns: when that was, ns of CLOCK_MONOTONIC; 0 while the VM runs. Until then
+ * @paused_at_ns: when the VMM paused the VM, ns of CLOCK_MONOTONIC; 0 while it runs. Until then
  *	nothing is judged
+ * @retuning: the guest has not yet beaten by @config
  * @leaving: the VMM copies the VM's memory to somewhere: a pause is no news
  * @arrived: the VM came from elsewhere, and has not run here yet
  * @moves: the VM goes on elsewhere if it ends now; never while it runs
  * @lifecycle: the last word that the guest said and the monitor accepted
+ * @verdict: state and cause
+ * @living: what they were when the guest last beat as it should; means nothing before it
+ *	has armed
  * @goodbye: the cause to be given if the VM ends now, or none
- * @outages: silences and outages
  * @life: how often the guest began and ended
+ * @outages: silences and outages
  * @reactions: what is done about an outage; NULL as long as no user wants anything of it
  * @watch: what was seen of the guest so far
  *
@@ -100,17 +100,17 @@ struct kvmhb_monitor {
 	struct kvmhb_config config;
 	struct kvmhb_timing timing;
 	struct kvmhb_timing judging;
-	bool retuning;
-	struct kvmhb_verdict verdict;
-	struct kvmhb_verdict living;
 	u64 paused_at_ns;
+	bool retuning;
 	bool leaving;
 	bool arrived;
 	bool moves;
 	u32 lifecycle;
+	struct kvmhb_verdict verdict;
+	struct kvmhb_verdict living;
 	enum kvmhb_cause goodbye;
-	struct kvmhb_outages outages;
 	struct kvmhb_life life;
+	struct kvmhb_outages outages;
 	struct kvmhb_reactions *reactions;
 	struct kvmhb_watch watch;
 };

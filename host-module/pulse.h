@@ -26,7 +26,7 @@ struct page;
  */
 struct kvmhb_pulse {
 	struct kvm_heartbeat_pulse_header *header;
-	size_t size;
+	u32 size;
 	u32 nr_slots;
 	u32 config_seq;
 	u32 request_seq;

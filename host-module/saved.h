@@ -59,9 +59,9 @@
 	field(judged_silence_ns, KVMHB_SAVED_NS)					\
 	field(judged_run_ns, KVMHB_SAVED_NS)						\
 	/* How often the guest began and ended. */					\
-	field(boots, KVMHB_SAVED_COUNT)							\
-	field(panics, KVMHB_SAVED_COUNT)						\
-	field(resets, KVMHB_SAVED_COUNT)
+	field(boots, U32_MAX)								\
+	field(panics, U32_MAX)								\
+	field(resets, U32_MAX)
 
 /**
  * struct kvmhb_saved_slot - what was seen of a CPU's slot of the pulse page

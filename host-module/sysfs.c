@@ -18,9 +18,9 @@
 	file(missed, "%llu", now.missed, true)						\
 	file(outages, "%llu", now.outages, true)					\
 	file(downtime_ns, "%llu", now.downtime_ns, true)				\
-	file(boots, "%llu", now.life.boots, true)					\
-	file(panics, "%llu", now.life.panics, true)					\
-	file(resets, "%llu", now.life.resets, true)					\
+	file(boots, "%u", now.life.boots, true)					\
+	file(panics, "%u", now.life.panics, true)					\
+	file(resets, "%u", now.life.resets, true)					\
 	file(last_beat_ns, "%llu", now.last_beat_ns, now.has_beaten)			\
 	file(vmm_pid, "%d", now.vmm_pid, true)						\
 	file(interval_min_ns, "%llu", now.gaps.min_ns, now.gaps.n)			\

@@ -77,9 +77,9 @@ static const struct {
 	{ "judged_cause", 22 },
 	{ "judged_silence_ns", NS },
 	{ "judged_run_ns", NS },
-	{ "boots", NS },
-	{ "panics", NS },
-	{ "resets", NS },
+	{ "boots", 0xffffffff },
+	{ "panics", 0xffffffff },
+	{ "resets", 0xffffffff },
 };
 
 #define NR_FIELDS	ARRAY_SIZE(fields)

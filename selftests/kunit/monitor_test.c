@@ -91,7 +91,7 @@ static void monitor_words(struct kunit *test)
 					    rows[i].what);
 			life = read_of(m).life;
 			KUNIT_EXPECT_EQ_MSG(test, memcmp(&life, &rows[i].life, sizeof(life)), 0,
-					    "%s: %llu boots, %llu panics, %llu resets",
+					    "%s: %u boots, %u panics, %u resets",
 					    rows[i].what, life.boots, life.panics, life.resets);
 		}
 		kvmhb_monitor_detach(&m->mon);
