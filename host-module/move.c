@@ -97,7 +97,7 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 	WRITE_ONCE(mon->tally.attention, !kvmhb_state_beats(verdict.state));
 	if (silent)
 		kvmhb_turn_on_timer(&mon->turn, now_ns + mon->judging.timeout_ns);
-	else if (kvmhb_state_is_armed(verdict.state))
+	else if (kvmhb_state_is_armed(verdict.state) || kvmhb_react_watches(mon))
 		kvmhb_turn_now(&mon->turn);
 	mon->arrived = false;
 unlock:

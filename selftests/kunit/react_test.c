@@ -209,6 +209,23 @@ static void react_to_a_panic(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->stops, 1);
 }
 
+/* A pause in which the VM does nothing does not end the wait for its crash kernel. */
+static void react_to_a_panic_and_a_pause(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "none", "pause");
+
+	say(m, KVM_HEARTBEAT_PANIC);
+	silence_goes_on(m, HOUR / 2);
+	kvmhb_monitor_pause(&m->mon);
+	silence_goes_on(m, 10 * HOUR);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	kvmhb_monitor_resume(&m->mon);
+	flush_work(&m->mon.turn.work);
+	KUNIT_EXPECT_NE(test, m->mon.turn.due_at_ns, 0);
+	silence_goes_on(m, HOUR / 2 + MINUTE);
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+}
+
 /* A guest that panics before its driver has armed, and one whose list comes late. */
 static void react_to_an_early_panic(struct kunit *test)
 {
@@ -366,6 +383,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(react_not_about_the_innocent),
 	KUNIT_CASE(react_not_in_a_pause),
 	KUNIT_CASE(react_to_a_panic),
+	KUNIT_CASE(react_to_a_panic_and_a_pause),
 	KUNIT_CASE(react_to_an_early_panic),
 	KUNIT_CASE(react_limited),
 	KUNIT_CASE(react_muted),
