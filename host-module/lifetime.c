@@ -2,6 +2,7 @@
 /* The life of a monitor, and of the VMs that it is attached to one after the other. */
 
 #include <linux/pid.h>
+#include <linux/slab.h>
 
 #include "kvm_heartbeat.h"
 #include "monitor.h"
@@ -20,7 +21,7 @@ static void monitor_end_incarnation(struct kvmhb_monitor *mon)
 	lockdep_assert_held(&mon->lock);
 
 	atomic64_add(kvmhb_monitor_missing(mon), &mon->tally.missed);
-	if (kvmhb_state_is_armed(mon->verdict.state) && kvmhb_evidence_has_shut_down(mon->vm.kvm))
+	if (kvmhb_verdict_is_armed(&mon->verdict) && kvmhb_evidence_has_shut_down(mon->vm.kvm))
 		kvmhb_monitor_change(mon, KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT);
 	kvmhb_monitor_judge_by(mon, mon->config.timing, false);
 }
@@ -35,6 +36,7 @@ static void monitor_await_guest(struct kvmhb_monitor *mon)
 	mon->lifecycle = KVM_HEARTBEAT_NONE;
 	atomic64_set(&mon->tally.last_beat_at_ns, 0);
 	kvmhb_monitor_change(mon, KVMHB_WAITING, KVMHB_CAUSE_NONE);
+	kvmhb_monitor_begin_deadline(mon);	/* though it may have waited before */
 	mon->moves = false;
 	mon->paused_at_ns = 0;	/* a silence ended when the VM was paused */
 	mon->arrived = false;
@@ -50,7 +52,7 @@ void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
 	bool lost;
 
 	mutex_lock(&mon->lock);
-	lost = mon->tally.lost || kvmhb_state_is_armed(mon->verdict.state);
+	lost = mon->tally.lost || kvmhb_verdict_is_armed(&mon->verdict);
 	kvmhb_life_reset(&mon->life, mon->lifecycle);
 	monitor_await_guest(mon);
 	kvmhb_tally_lose(&mon->tally, lost);
@@ -140,6 +142,7 @@ void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
 {
 	kvmhb_react_uninit(mon);
+	kfree(mon->deadlines);
 	kvmhb_turn_uninit(&mon->turn);
 	kvmhb_watch_uninit(&mon->watch);
 	mutex_destroy(&mon->lock);

@@ -35,8 +35,9 @@ u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon)
 
 	lockdep_assert_held(&mon->lock);
 
-	return kvmhb_outages_missing(&mon->outages, mon->verdict.state, mon->timing.interval_ns,
-				     excused_ns, kvmhb_monitor_now_ns(mon));
+	return kvmhb_outages_missing(&mon->outages, kvmhb_verdict_beat_state(&mon->verdict),
+				     mon->timing.interval_ns, excused_ns,
+				     kvmhb_monitor_now_ns(mon));
 }
 
 /**
@@ -80,6 +81,47 @@ static struct kvmhb_transition monitor_transition(struct kvmhb_monitor *mon,
 	};
 }
 
+/**
+ * kvmhb_monitor_deadline_ns - the deadline that the guest has now
+ * @mon: the monitor
+ *
+ * Return: ns on the run clock, or 0 if there is none.
+ */
+u64 kvmhb_monitor_deadline_ns(const struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	return mon->deadlines ? kvmhb_deadline_ns(mon->deadlines, &mon->verdict) : 0;
+}
+
+/**
+ * kvmhb_monitor_begin_deadline - the deadline that the guest has now begins, if it has one
+ * @mon: the monitor
+ */
+void kvmhb_monitor_begin_deadline(struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	if (!mon->deadlines)
+		return;
+	mon->deadlines->elapsed_ns = 0;
+	mon->deadlines->run_ns = 0;
+	/* Of the run clock of a guest that is not armed nobody knew until now. */
+	if (kvmhb_monitor_deadline_ns(mon))
+		kvmhb_watch_restart(&mon->watch, mon->vm.kvm, mon->vm.pulse);
+}
+
+/**
+ * kvmhb_monitor_watches - whether a guest is looked at though it is not armed
+ * @mon: the monitor
+ *
+ * Return: true if it has a deadline, or something is to be done about its outage.
+ */
+bool kvmhb_monitor_watches(const struct kvmhb_monitor *mon)
+{
+	return kvmhb_monitor_deadline_ns(mon) || kvmhb_react_watches(mon);
+}
+
 /*
  * The one place where state and cause change. @last_at_ns is the beat judged by, @judged what
  * it was judged by else, or NULL.
@@ -101,7 +143,8 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 	if (kvmhb_state_beats(new.state))
 		mon->living = new;
 	ASSERT_EXCLUSIVE_WRITER(mon->tally.state);
-	WRITE_ONCE(mon->tally.state, new.state);
+	WRITE_ONCE(mon->tally.state, kvmhb_verdict_beat_state(&new));
+	kvmhb_monitor_begin_deadline(mon);
 	transition.muted = !kvmhb_react_to(mon);
 	kvmhb_report(&mon->reporter, &transition);
 }
@@ -208,7 +251,8 @@ static void monitor_watch(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmh
 		.timing = mon->judging,
 		.so_far = mon->verdict,
 		.last_beat_at_ns = last_at_ns,
-		.beaten = !kvmhb_state_beats(mon->verdict.state) &&
+		.beaten = kvmhb_verdict_is_armed(&mon->verdict) &&
+			  !kvmhb_state_beats(mon->verdict.state) &&
 			  last_at_ns != mon->outages.silent_since_ns,
 		.due_at_ns = kvmhb_turn_due_at_ns(&mon->turn),
 		.asked_at_ns = READ_ONCE(mon->turn.asked_at_ns),
@@ -230,31 +274,60 @@ static u64 monitor_look_at_armed(struct kvmhb_monitor *mon)
 	return monitor_rule(mon, last_at_ns, &c);
 }
 
+/* Sees whether a guest's deadline is over. Returns when to look again, ns from then. */
+static u64 monitor_keep_deadline(struct kvmhb_monitor *mon, struct kvmhb_case *c, u64 elapsed_ns)
+{
+	u64 deadline_ns = kvmhb_monitor_deadline_ns(mon);
+	struct kvmhb_deadlines *deadlines = mon->deadlines;
+	struct kvmhb_ruling ruling;
+
+	lockdep_assert_held(&mon->lock);
+
+	if (!deadline_ns)
+		return KVMHB_NO_DEADLINE;
+
+	deadlines->elapsed_ns += elapsed_ns;
+	deadlines->run_ns += kvmhb_deadline_run_ns(c, elapsed_ns);
+	c->silence_ns = deadlines->elapsed_ns;
+	c->run_ns = deadlines->run_ns;
+	ruling = kvmhb_deadline_rule(c, deadline_ns);
+	if (ruling.verdict.state != mon->verdict.state) {
+		kvmhb_watch_keep(&mon->watch, &ruling.verdict, c);
+		monitor_set_verdict(mon, ruling.verdict, kvmhb_tally_last_beat_at_ns(&mon->tally),
+				    &mon->watch.judged);
+	}
+	return ruling.look_in_ns;
+}
+
 /*
- * Looks at a guest that is or was armed, and sees to what is to be done about it. Returns when
- * to look again, ns from then.
+ * Looks at a guest that is armed, or is to be looked at all the same, and sees to what is to be
+ * done about it. Returns when to look again, ns from then.
  */
 static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 {
 	u64 before_ns = mon->watch.seen_at_ns;
 	u64 look_in_ns = KVMHB_NO_DEADLINE;
+	u64 elapsed_ns, run_ns;
 	struct kvmhb_case c;
-	u64 elapsed_ns;
 
 	lockdep_assert_held(&mon->lock);
 
-	if (kvmhb_state_is_armed(mon->verdict.state))
+	if (kvmhb_verdict_is_armed(&mon->verdict)) {
 		look_in_ns = monitor_look_at_armed(mon);
-	else if (kvmhb_react_watches(mon))
+		elapsed_ns = mon->watch.seen_at_ns - before_ns;
+		run_ns = elapsed_ns - mon->watch.just_denied_ns;
+	} else if (kvmhb_monitor_watches(mon)) {
 		monitor_watch(mon, kvmhb_tally_last_beat_at_ns(&mon->tally), &c);
-	else
+		elapsed_ns = mon->watch.seen_at_ns - before_ns;
+		run_ns = kvmhb_deadline_run_ns(&c, elapsed_ns);
+		look_in_ns = monitor_keep_deadline(mon, &c, elapsed_ns);
+	} else {
 		return KVMHB_NO_DEADLINE;
+	}
 
 	if (likely(!mon->reactions))
 		return look_in_ns;
-	elapsed_ns = mon->watch.seen_at_ns - before_ns;
-	return min(look_in_ns, kvmhb_react(mon, elapsed_ns,
-					   elapsed_ns - mon->watch.just_denied_ns));
+	return min(look_in_ns, kvmhb_react(mon, elapsed_ns, run_ns));
 }
 
 /**
@@ -300,7 +373,7 @@ static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 	WRITE_ONCE(mon->tally.attention, !kvmhb_state_is_armed(mon->verdict.state));
 	kvmhb_turn_bring_forward(&mon->turn, due_at_ns);
 	/* As often as a user sets an interval: the turn is still that of the one before. */
-	if ((retuning && !mon->retuning) || kvmhb_react_watches(mon))
+	if ((retuning && !mon->retuning) || kvmhb_monitor_watches(mon))
 		kvmhb_turn_now(&mon->turn);
 }
 

@@ -8,6 +8,7 @@
 
 #include <linux/mutex.h>
 
+#include "deadline.h"
 #include "life.h"
 #include "outage.h"
 #include "patrol.h"
@@ -83,6 +84,7 @@ struct kvmhb_monitor_ops {
  * @life: how often the guest began and ended
  * @outages: silences and outages
  * @reactions: what is done about an outage; NULL as long as no user wants anything of it
+ * @deadlines: by when it has to boot and to end; NULL as long as no user has set one
  * @watch: what was seen of the guest so far
  *
  * While it beats, a guest is looked at by the time at which it would be late had it not
@@ -112,6 +114,7 @@ struct kvmhb_monitor {
 	struct kvmhb_life life;
 	struct kvmhb_outages outages;
 	struct kvmhb_reactions *reactions;
+	struct kvmhb_deadlines *deadlines;
 	struct kvmhb_watch watch;
 };
 
@@ -119,6 +122,8 @@ struct kvmhb_monitor {
  * struct kvmhb_readings - what sysfs shows of a monitor, taken at one moment
  * @verdict: state and cause
  * @timing: the configuration
+ * @boot_timeout_ns: how long the guest may take until it arms, ns, or 0
+ * @shutdown_timeout_ns: and until it ends, likewise
  * @lifecycle: the last word that the guest said and the monitor accepted
  * @vmm_pid: thread group of the VMM, 0 if there is none
  * @beats: beats since the VM was attached
@@ -135,6 +140,8 @@ struct kvmhb_monitor {
 struct kvmhb_readings {
 	struct kvmhb_verdict verdict;
 	struct kvmhb_timing timing;
+	u64 boot_timeout_ns;
+	u64 shutdown_timeout_ns;
 	u32 lifecycle;
 	pid_t vmm_pid;
 	u64 beats;
@@ -168,6 +175,8 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 void kvmhb_monitor_lifecycle(struct kvmhb_monitor *mon, u32 word);
 int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
 			    const u64 *timeout_ns);
+int kvmhb_monitor_set_deadlines(struct kvmhb_monitor *mon, const u64 *boot_ns,
+				const u64 *shutdown_ns);
 void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings);
 void kvmhb_monitor_stale(struct kvmhb_monitor *mon, unsigned long *cpus);
 int kvmhb_monitor_show_judgement(struct kvmhb_monitor *mon, char *buf,
@@ -181,6 +190,9 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon);
 void kvmhb_monitor_change(struct kvmhb_monitor *mon, enum kvmhb_state state,
 			  enum kvmhb_cause cause);
 void kvmhb_monitor_announce(struct kvmhb_monitor *mon);
+void kvmhb_monitor_begin_deadline(struct kvmhb_monitor *mon);
+u64 kvmhb_monitor_deadline_ns(const struct kvmhb_monitor *mon);
+bool kvmhb_monitor_watches(const struct kvmhb_monitor *mon);
 void kvmhb_monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timing, bool retuning);
 u64 kvmhb_monitor_now_ns(const struct kvmhb_monitor *mon);
 u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon);

@@ -8,6 +8,15 @@
 #include "monitor.h"
 #include "trace.h"
 
+/* Whether a guest that is silent has beaten since. */
+static bool move_has_beaten(const struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	return kvmhb_verdict_is_armed(&mon->verdict) && !kvmhb_state_beats(mon->verdict.state) &&
+	       kvmhb_tally_last_beat_at_ns(&mon->tally) != mon->outages.silent_since_ns;
+}
+
 /**
  * kvmhb_monitor_pause - the VM does not run any more
  * @mon: the monitor, attached
@@ -18,14 +27,12 @@ void kvmhb_monitor_pause(struct kvmhb_monitor *mon)
 {
 	mutex_lock(&mon->lock);
 	if (!mon->paused_at_ns) {
-		/* A beat that came with the pause ends a silence first. */
-		if (kvmhb_state_is_armed(mon->verdict.state) &&
-		    !kvmhb_state_beats(mon->verdict.state) &&
-		    kvmhb_tally_last_beat_at_ns(&mon->tally) != mon->outages.silent_since_ns)
+		/* A beat that came with the pause ends a silence first, and time is time. */
+		if (move_has_beaten(mon) || kvmhb_monitor_deadline_ns(mon))
 			kvmhb_monitor_look(mon);
 		mon->paused_at_ns = ktime_get_ns();
 		/* Who is accused stays so: nothing of it is taken back. */
-		if (kvmhb_state_is_armed(mon->verdict.state) &&
+		if (kvmhb_verdict_is_armed(&mon->verdict) &&
 		    mon->verdict.state != KVMHB_UNRESPONSIVE) {
 			atomic64_add(kvmhb_monitor_missing(mon), &mon->tally.missed);
 			kvmhb_monitor_change(mon, KVMHB_PAUSED, KVMHB_CAUSE_PAUSED);
@@ -41,6 +48,21 @@ static struct kvmhb_verdict move_verdict(const struct kvmhb_monitor *mon)
 	lockdep_assert_held(&mon->lock);
 
 	return mon->verdict.state == KVMHB_PAUSED ? mon->living : mon->verdict;
+}
+
+/* What was of a guest that is not armed is as long ago as if the pause had not been. */
+static void move_resume_unarmed(struct kvmhb_monitor *mon, u64 pause_ns)
+{
+	u64 last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
+
+	lockdep_assert_held(&mon->lock);
+
+	if (mon->verdict.state == KVMHB_UNRESPONSIVE) {
+		mon->outages.silent_since_ns += pause_ns;
+		mon->outages.down_until_ns += pause_ns;
+	}
+	if (last_at_ns)
+		kvmhb_tally_move_last_beat(&mon->tally, last_at_ns, last_at_ns + pause_ns);
 }
 
 /* The outage goes on as if the pause had not been. */
@@ -80,24 +102,23 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 	verdict = move_verdict(mon);
 	now_ns = ktime_get_ns();
 	pause_ns = kvmhb_minus(now_ns, mon->paused_at_ns);
-	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
-	if (verdict.state == KVMHB_UNRESPONSIVE)
+	if (!kvmhb_verdict_is_armed(&verdict))
+		move_resume_unarmed(mon, pause_ns);
+	else if (verdict.state == KVMHB_UNRESPONSIVE)
 		move_resume_outage(mon, pause_ns);
-	else if (kvmhb_state_is_armed(verdict.state))
+	else
 		kvmhb_tally_resume(&mon->tally, now_ns);
-	else if (last_at_ns)
-		kvmhb_tally_move_last_beat(&mon->tally, last_at_ns, last_at_ns + pause_ns);
 	mon->paused_at_ns = 0;
 	mon->moves = false;
 	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
-	silent = verdict.state == KVMHB_UNRESPONSIVE &&
+	silent = verdict.state == KVMHB_UNRESPONSIVE && kvmhb_verdict_is_armed(&verdict) &&
 		 last_at_ns == mon->outages.silent_since_ns;
 	kvmhb_watch_resume(&mon->watch, mon->vm.kvm, silent, last_at_ns);
 	kvmhb_monitor_change(mon, verdict.state, verdict.cause);
 	WRITE_ONCE(mon->tally.attention, !kvmhb_state_beats(verdict.state));
 	if (silent)
 		kvmhb_turn_on_timer(&mon->turn, now_ns + mon->judging.timeout_ns);
-	else if (kvmhb_state_is_armed(verdict.state) || kvmhb_react_watches(mon))
+	else if (kvmhb_verdict_is_armed(&verdict) || kvmhb_monitor_watches(mon))
 		kvmhb_turn_now(&mon->turn);
 	mon->arrived = false;
 unlock:
@@ -176,13 +197,18 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 	saved->silence_ns = 0;
 	saved->counted_ns = 0;
 	saved->run_ns = 0;
-	if (verdict.state == KVMHB_UNRESPONSIVE) {
+	if (kvmhb_verdict_is_overdue(&verdict)) {
+		saved->silence_ns = kvmhb_minus(mon->paused_at_ns,
+						last_at_ns ?: outages->silent_since_ns);
+		if (last_at_ns)
+			saved->counted_ns = kvmhb_minus(outages->silent_since_ns, last_at_ns);
+	} else if (verdict.state == KVMHB_UNRESPONSIVE) {
 		saved->silence_ns = kvmhb_minus(mon->paused_at_ns, outages->silent_since_ns);
 		saved->counted_ns = min(kvmhb_minus(outages->down_until_ns,
 						    outages->silent_since_ns), saved->silence_ns);
 		/* Not what was watched: that ends with the last look. */
 		saved->run_ns = kvmhb_minus(saved->silence_ns, excused_ns);
-	} else if (!kvmhb_state_is_armed(verdict.state) && last_at_ns) {
+	} else if (!kvmhb_verdict_is_armed(&verdict) && last_at_ns) {
 		saved->silence_ns = kvmhb_minus(mon->paused_at_ns, last_at_ns) ?: 1;
 	}
 
@@ -223,6 +249,7 @@ static void move_load_config(struct kvmhb_monitor *mon, const struct kvmhb_saved
 void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *saved)
 {
 	struct kvmhb_verdict verdict = { saved->state, saved->cause };
+	bool overdue = kvmhb_verdict_is_overdue(&verdict);
 	u64 now_ns, last_at_ns;
 
 	mutex_lock(&mon->lock);
@@ -230,7 +257,8 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 	last_at_ns = now_ns - saved->silence_ns;
 	move_load_config(mon, saved);
 	kvmhb_tally_load(&mon->tally, saved,
-			 kvmhb_state_is_armed(verdict.state) || saved->silence_ns ? last_at_ns : 0);
+			 kvmhb_verdict_is_armed(&verdict) ||
+			 (overdue ? saved->counted_ns : saved->silence_ns) ? last_at_ns : 0);
 	kvmhb_tally_excuse(&mon->tally, last_at_ns, saved->silence_ns - saved->run_ns);
 	mon->lifecycle = saved->lifecycle;
 	mon->goodbye = saved->goodbye;
@@ -244,8 +272,9 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 		verdict = (struct kvmhb_verdict) { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED };
 	}
 	kvmhb_monitor_change(mon, verdict.state, verdict.cause);
+	kvmhb_monitor_begin_deadline(mon);	/* its deadlines are this host's */
 	mon->outages = (struct kvmhb_outages) {
-		.silent_since_ns = last_at_ns,
+		.silent_since_ns = last_at_ns + (overdue ? saved->counted_ns : 0),
 		.count = saved->outages,
 		.downtime_ns = saved->downtime_ns,
 		.down_until_ns = last_at_ns + saved->counted_ns,

@@ -33,6 +33,8 @@ u64 kvmhb_outages_change(struct kvmhb_outages *outages, enum kvmhb_state old,
 
 	if (kvmhb_state_beats(old))
 		outages->silent_since_ns = last_beat_at_ns;
+	else if (!kvmhb_state_is_armed(old))
+		outages->silent_since_ns = now_ns;	/* nothing was to be heard of it */
 	if (old != new && new == KVMHB_UNRESPONSIVE)
 		outages->count++;
 	if (old != new && old == KVMHB_UNRESPONSIVE) {

@@ -10,8 +10,8 @@
 
 /**
  * struct kvmhb_outages - silences and outages of a guest
- * @silent_since_ns: in late, unresponsive and paused: the last beat before, ns of
- *	CLOCK_MONOTONIC
+ * @silent_since_ns: in late, unresponsive and paused: the last beat before, or when the deadline
+ *	of a guest passed that was not armed, ns of CLOCK_MONOTONIC
  * @count: how often the guest became unresponsive
  * @downtime_ns: how long it was, summed over the outages that ended, ns
  * @down_until_ns: end of the last of them, ns of CLOCK_MONOTONIC

@@ -186,13 +186,13 @@ bool kvmhb_react_to(struct kvmhb_monitor *mon)
  * kvmhb_react_watches - whether a guest is looked at for the sake of a reaction alone
  * @mon: the monitor
  *
- * Return: true if it has panicked, and something is to be done about that.
+ * Return: true if it is dead and not armed, and something is to be done about that.
  */
 bool kvmhb_react_watches(const struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
-	return mon->reactions && mon->verdict.state == KVMHB_PANICKED &&
+	return mon->reactions && !kvmhb_verdict_is_armed(&mon->verdict) &&
 	       kvmhb_policy_plan(&mon->reactions->policy, &mon->verdict);
 }
 

@@ -49,7 +49,9 @@
 	field(gaps_dev4_ns, KVMHB_SAVED_NS)						\
 	field(restart_gaps, 1)								\
 	/* Of a guest that is unresponsive its silence, what of that is in downtime_ns, and */ \
-	/* what on the run clock. Of one that said goodbye: since its last beat, or 0. */ \
+	/* what on the run clock. Of one that said goodbye: since its last beat, or 0. Of one */ \
+	/* that has missed a deadline: since its last beat, and how long before the deadline */ \
+	/* passed that was; or, without a beat, since then, and 0. */			\
 	field(silence_ns, KVMHB_SAVED_NS)						\
 	field(counted_ns, KVMHB_SAVED_NS)						\
 	field(run_ns, KVMHB_SAVED_NS)							\

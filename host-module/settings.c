@@ -3,6 +3,7 @@
 #include <linux/bitmap.h>
 #include <linux/device.h>
 #include <linux/pid.h>
+#include <linux/slab.h>
 
 #include "monitor.h"
 #include "suspicion.h"
@@ -79,6 +80,49 @@ int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
 }
 
 /**
+ * kvmhb_monitor_set_deadlines - change by when the guest has to boot, and to end
+ * @mon: the monitor
+ * @boot_ns: how long it may take until it arms, ns on the run clock, 0 for any time, or NULL
+ *	to leave it
+ * @shutdown_ns: likewise until it ends, once it has said so
+ *
+ * A deadline that runs goes on by its new length. What was said of one that is over stays.
+ *
+ * Return: 0; -ERANGE if one is above %KVMHB_TIMEOUT_MAX_NS; -ENOMEM. Nothing changes on error.
+ * Context: process; takes @mon->lock.
+ */
+int kvmhb_monitor_set_deadlines(struct kvmhb_monitor *mon, const u64 *boot_ns,
+				const u64 *shutdown_ns)
+{
+	bool ran;
+	int ret = 0;
+
+	if ((boot_ns && *boot_ns > KVMHB_TIMEOUT_MAX_NS) ||
+	    (shutdown_ns && *shutdown_ns > KVMHB_TIMEOUT_MAX_NS))
+		return -ERANGE;
+
+	mutex_lock(&mon->lock);
+	if (!mon->deadlines)
+		mon->deadlines = kzalloc(sizeof(*mon->deadlines), GFP_KERNEL_ACCOUNT);
+	if (!mon->deadlines) {
+		ret = -ENOMEM;
+		goto unlock;
+	}
+	ran = kvmhb_monitor_deadline_ns(mon);
+	if (boot_ns)
+		mon->deadlines->boot_ns = *boot_ns;
+	if (shutdown_ns)
+		mon->deadlines->shutdown_ns = *shutdown_ns;
+	/* How much of the time before the guest had nobody knows. */
+	if (!ran)
+		kvmhb_monitor_begin_deadline(mon);
+	kvmhb_turn_now(&mon->turn);
+unlock:
+	mutex_unlock(&mon->lock);
+	return ret;
+}
+
+/**
  * kvmhb_monitor_read - take all readings at once
  * @mon: the monitor
  * @readings: where to store them
@@ -94,6 +138,8 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 	*readings = (struct kvmhb_readings) {
 		.verdict = mon->verdict,
 		.timing = mon->config.timing,
+		.boot_timeout_ns = mon->deadlines ? mon->deadlines->boot_ns : 0,
+		.shutdown_timeout_ns = mon->deadlines ? mon->deadlines->shutdown_ns : 0,
 		.lifecycle = mon->lifecycle,
 		.vmm_pid = pid_nr(mon->vm.vmm),
 		.beats = atomic64_read(&mon->tally.beats),

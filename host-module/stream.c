@@ -206,7 +206,8 @@ static bool stream_state_is_possible(u64 state, u64 cause)
 	case KVMHB_UNRESPONSIVE:
 		return cause == KVMHB_CAUSE_HUNG || cause == KVMHB_CAUSE_HALTED ||
 		       cause == KVMHB_CAUSE_BEAT_LOST || cause == KVMHB_CAUSE_KVM_ERROR ||
-		       cause == KVMHB_CAUSE_UNKNOWN;
+		       cause == KVMHB_CAUSE_UNKNOWN || cause == KVMHB_CAUSE_NO_BOOT ||
+		       cause == KVMHB_CAUSE_NO_SHUTDOWN;
 	case KVMHB_STOPPED:
 		return cause == KVMHB_CAUSE_SHUTDOWN || cause == KVMHB_CAUSE_REBOOT ||
 		       cause == KVMHB_CAUSE_SUSPEND || cause == KVMHB_CAUSE_UNLOAD;
@@ -215,6 +216,20 @@ static bool stream_state_is_possible(u64 state, u64 cause)
 	default:
 		return false;
 	}
+}
+
+/* What a guest is, or was until it missed a deadline: it has said nothing since. */
+static struct kvmhb_verdict stream_before_deadline(const struct kvmhb_saved *saved)
+{
+	struct kvmhb_verdict verdict = { saved->state, saved->cause };
+
+	if (!kvmhb_verdict_is_overdue(&verdict))
+		return verdict;
+	if (verdict.cause == KVMHB_CAUSE_NO_SHUTDOWN)
+		return (struct kvmhb_verdict) { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN };
+	if (saved->lifecycle == KVM_HEARTBEAT_REBOOT)
+		return (struct kvmhb_verdict) { KVMHB_STOPPED, KVMHB_CAUSE_REBOOT };
+	return (struct kvmhb_verdict) { KVMHB_WAITING, KVMHB_CAUSE_NONE };
 }
 
 /* The last word of a guest that is in a state: nothing else brings it there. */
@@ -251,9 +266,22 @@ static bool stream_goodbye_is_possible(u64 goodbye, u64 state, u64 cause)
 	}
 }
 
+/* Of a guest that is unresponsive: no beat is missed by one that owes none. */
+static bool stream_outage_is_possible(const struct kvmhb_saved *saved,
+				      const struct kvmhb_verdict *before)
+{
+	if (before->state != KVMHB_UNRESPONSIVE && saved->run_ns)
+		return false;
+	/* It has not beaten since it was attached or reset. */
+	if (before->state == KVMHB_WAITING && saved->counted_ns)
+		return false;
+	return saved->outages;
+}
+
 /* What the fields of a stream say together. */
 static bool stream_is_consistent(const struct kvmhb_saved *saved)
 {
+	struct kvmhb_verdict before;
 	struct kvmhb_timing timing, judged;
 
 	if (kvmhb_timing_make(&timing, saved->interval_ns, saved->timeout_set_ns) ||
@@ -269,17 +297,18 @@ static bool stream_is_consistent(const struct kvmhb_saved *saved)
 		return false;
 	if (!stream_state_is_possible(saved->state, saved->cause))
 		return false;
-	if (saved->lifecycle != stream_word(saved->state, saved->cause) ||
-	    !stream_goodbye_is_possible(saved->goodbye, saved->state, saved->cause))
+	before = stream_before_deadline(saved);
+	if (saved->lifecycle != stream_word(before.state, before.cause) ||
+	    !stream_goodbye_is_possible(saved->goodbye, before.state, before.cause))
 		return false;
 	/* Any word of the guest ends that. */
-	if (saved->lost && saved->state != KVMHB_WAITING)
+	if (saved->lost && before.state != KVMHB_WAITING)
 		return false;
 	if (saved->counted_ns > saved->silence_ns || saved->run_ns > saved->silence_ns)
 		return false;
 	switch (saved->state) {
 	case KVMHB_UNRESPONSIVE:
-		return saved->outages;
+		return stream_outage_is_possible(saved, &before);
 	case KVMHB_STOPPED:
 	case KVMHB_PANICKED:
 		return !saved->counted_ns && !saved->run_ns;

@@ -27,11 +27,13 @@
 	file(interval_mean_ns, "%llu", div64_u64(now.gaps.sum_ns, now.gaps.n), now.gaps.n) \
 	file(interval_max_ns, "%llu", now.gaps.max_ns, now.gaps.n)			\
 	file(jitter_ns, "%lld", now.gaps.dev4_ns >> 2, now.gaps.n)			\
-	file(suspicion, "%llu", now.suspicion_milli, kvmhb_state_is_armed(now.verdict.state))
+	file(suspicion, "%llu", now.suspicion_milli, kvmhb_verdict_is_armed(&now.verdict))
 
 #define SYSFS_SETTINGS(file)								\
 	file(interval_ns, "%llu", now.timing.interval_ns, true)				\
-	file(timeout_ns, "%llu", now.timing.timeout_ns, true)
+	file(timeout_ns, "%llu", now.timing.timeout_ns, true)				\
+	file(boot_timeout_ns, "%llu", now.boot_timeout_ns, true)			\
+	file(shutdown_timeout_ns, "%llu", now.shutdown_timeout_ns, true)
 
 #define SYSFS_SHOW(name, format, value, has_value)					\
 static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
@@ -44,7 +46,7 @@ static ssize_t name##_show(struct device *dev, struct device_attribute *attr, ch
 SYSFS_READINGS(SYSFS_SHOW)
 SYSFS_SETTINGS(SYSFS_SHOW)
 
-#define SYSFS_STORE(name, interval_ns, timeout_ns)					\
+#define SYSFS_STORE(name, configure, first, second)					\
 static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		\
 			    const char *buf, size_t count)				\
 {											\
@@ -52,11 +54,13 @@ static ssize_t name##_store(struct device *dev, struct device_attribute *attr,		
 	int ret;									\
 											\
 	ret = kstrtou64(buf, 0, &ns) ?:							\
-	      kvmhb_monitor_configure(dev_get_drvdata(dev), interval_ns, timeout_ns);	\
+	      configure(dev_get_drvdata(dev), first, second);				\
 	return ret ?: count;								\
 }
-SYSFS_STORE(interval_ns, &ns, NULL)
-SYSFS_STORE(timeout_ns, NULL, &ns)
+SYSFS_STORE(interval_ns, kvmhb_monitor_configure, &ns, NULL)
+SYSFS_STORE(timeout_ns, kvmhb_monitor_configure, NULL, &ns)
+SYSFS_STORE(boot_timeout_ns, kvmhb_monitor_set_deadlines, &ns, NULL)
+SYSFS_STORE(shutdown_timeout_ns, kvmhb_monitor_set_deadlines, NULL, &ns)
 
 #define SYSFS_RO(name, ...)	static DEVICE_ATTR_RO(name);
 #define SYSFS_RW(name, ...)	static DEVICE_ATTR_RW(name);

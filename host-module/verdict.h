@@ -13,7 +13,7 @@
 /**
  * struct kvmhb_case - all that is known when a guest is judged
  * @timing: how often it has to beat
- * @so_far: state and cause so far, an armed state
+ * @so_far: state and cause so far; an armed state, but for kvmhb_deadline_rule()
  * @beaten: it has beaten since it fell silent
  * @silence_ns: time since the last beat, ns
  * @run_ns: of it, the time in which the guest could have beaten, ns

@@ -22,7 +22,7 @@ struct kvmhb_saved;
  * @kvm: the VM, or NULL
  * @pulse: its pulse page
  * @timing: how often it has to beat
- * @so_far: state and cause so far, an armed state
+ * @so_far: state and cause so far
  * @last_beat_at_ns: when it last beat, ns of CLOCK_MONOTONIC
  * @beaten: that is since it fell silent
  * @due_at_ns: when this look was to be made, ns of CLOCK_MONOTONIC; 0 if no timer was to ask
@@ -41,7 +41,7 @@ struct kvmhb_look {
 };
 
 /**
- * struct kvmhb_judgement - what was last said of a guest that was armed, and by what
+ * struct kvmhb_judgement - what was last said of a guest that was looked at, and by what
  * @verdict: what was said; %KVMHB_DETACHED if nothing was
  * @silence_ns: by which silence, ns
  * @run_ns: and on the run clock, ns

@@ -79,7 +79,7 @@ enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict
 {
 	if (verdict->state == KVMHB_STOPPED || verdict->state == KVMHB_PANICKED)
 		return verdict->cause;
-	return kvmhb_state_is_armed(verdict->state) ? KVMHB_CAUSE_NONE : said;
+	return kvmhb_verdict_is_armed(verdict) ? KVMHB_CAUSE_NONE : said;
 }
 
 /**

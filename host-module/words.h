@@ -47,7 +47,9 @@
 	cause(VMM_GONE, "vmm-gone")		/* the VMM closed the device, unannounced */ \
 	cause(UNKNOWN, "unknown")		/* no evidence names a cause */ \
 	cause(MIGRATED, "migrated")		/* the VM goes on elsewhere */ \
-	cause(BLOCKED, "blocked")		/* its tasks wait for storage for too long */
+	cause(BLOCKED, "blocked")		/* its tasks wait for storage for too long */ \
+	cause(NO_BOOT, "no-boot")		/* it has not armed by its deadline */ \
+	cause(NO_SHUTDOWN, "no-shutdown")	/* it has not ended by its deadline */
 
 #define KVMHB_STATE(name, word) KVMHB_##name,
 enum kvmhb_state { KVMHB_STATES(KVMHB_STATE) KVMHB_NR_STATES };
@@ -98,7 +100,7 @@ static inline bool kvmhb_state_beats(enum kvmhb_state state)
 
 /**
  * kvmhb_state_is_armed - whether beats count in a state
- * @state: the state
+ * @state: the state, of which kvmhb_verdict_beat_state() knows better if it is unresponsive
  *
  * Return: true between the guest's arming and its goodbye.
  */
@@ -106,6 +108,40 @@ static inline bool kvmhb_state_is_armed(enum kvmhb_state state)
 {
 	return BIT(state) & (BIT(KVMHB_ALIVE) | BIT(KVMHB_DEGRADED) | BIT(KVMHB_LATE) |
 			     BIT(KVMHB_UNRESPONSIVE) | BIT(KVMHB_PAUSED));
+}
+
+/**
+ * kvmhb_verdict_is_overdue - whether a guest that is not armed has missed a deadline
+ * @verdict: state and cause
+ *
+ * Return: true if it is unresponsive though it owes no beats.
+ */
+static inline bool kvmhb_verdict_is_overdue(const struct kvmhb_verdict *verdict)
+{
+	return verdict->state == KVMHB_UNRESPONSIVE && (verdict->cause == KVMHB_CAUSE_NO_BOOT ||
+							verdict->cause == KVMHB_CAUSE_NO_SHUTDOWN);
+}
+
+/**
+ * kvmhb_verdict_beat_state - the state, as far as beats go
+ * @verdict: state and cause
+ *
+ * Return: the state, or one that is not armed if the guest is overdue.
+ */
+static inline enum kvmhb_state kvmhb_verdict_beat_state(const struct kvmhb_verdict *verdict)
+{
+	return kvmhb_verdict_is_overdue(verdict) ? KVMHB_STOPPED : verdict->state;
+}
+
+/**
+ * kvmhb_verdict_is_armed - whether beats count
+ * @verdict: state and cause
+ *
+ * Return: true between the guest's arming and its goodbye.
+ */
+static inline bool kvmhb_verdict_is_armed(const struct kvmhb_verdict *verdict)
+{
+	return kvmhb_state_is_armed(kvmhb_verdict_beat_state(verdict));
 }
 
 /**

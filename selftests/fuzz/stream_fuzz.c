@@ -55,9 +55,9 @@ static const struct {
 	{ "config_seq", 0xffffffff },
 	{ "acked_seq", 0xffffffff },
 	{ "state", 8 },
-	{ "cause", 22 },
+	{ "cause", 24 },
 	{ "lifecycle", 6 },
-	{ "goodbye", 22 },
+	{ "goodbye", 24 },
 	{ "lost", 1 },
 	{ "beats", NS },
 	{ "missed", NS },
@@ -74,7 +74,7 @@ static const struct {
 	{ "counted_ns", NS },
 	{ "run_ns", NS },
 	{ "judged_state", 8 },
-	{ "judged_cause", 22 },
+	{ "judged_cause", 24 },
 	{ "judged_silence_ns", NS },
 	{ "judged_run_ns", NS },
 	{ "boots", 0xffffffff },
@@ -92,16 +92,21 @@ static const char * const saved_names[] = { KVMHB_SAVED_FIELDS(NAME) };
 
 static_assert(ARRAY_SIZE(saved_names) == NR_FIELDS);
 
-/* In which states, with which cause, and after which word a guest may go on. */
+/*
+ * In which states, with which cause, and after which word a guest may go on; and what then explains
+ * its end. Without a word, before a reset it may have said any goodbye.
+ */
 static const struct {
-	unsigned int state, cause, word;
+	unsigned int state, cause, word, goodbye;
 } pairs[] = {
-	{ 1, 0, 0 },							/* waiting */
-	{ 2, 0, 1 },							/* alive */
-	{ 3, 5, 1 }, { 3, 6, 1 }, { 3, 7, 1 }, { 3, 22, 1 },		/* degraded */
-	{ 5, 1, 1 }, { 5, 2, 1 }, { 5, 3, 1 }, { 5, 4, 1 }, { 5, 20, 1 },	/* unresponsive */
-	{ 7, 13, 2 }, { 7, 14, 3 }, { 7, 15, 4 }, { 7, 16, 5 },		/* stopped */
-	{ 8, 17, 6 }, { 8, 18, 1 },					/* panicked */
+	{ 1, 0, 0, 0 },							/* waiting */
+	{ 2, 0, 1, 0 },							/* alive */
+	{ 3, 5, 1, 0 }, { 3, 6, 1, 0 }, { 3, 7, 1, 0 }, { 3, 22, 1, 0 },	/* degraded */
+	{ 5, 1, 1, 0 }, { 5, 2, 1, 0 }, { 5, 3, 1, 0 }, { 5, 4, 1, 0 },	/* unresponsive */
+	{ 5, 20, 1, 0 },						/* likewise */
+	{ 5, 23, 0, 0 }, { 5, 23, 3, 14 }, { 5, 24, 2, 13 },		/* likewise, overdue */
+	{ 7, 13, 2, 13 }, { 7, 14, 3, 14 }, { 7, 15, 4, 15 }, { 7, 16, 5, 16 },	/* stopped */
+	{ 8, 17, 6, 17 }, { 8, 18, 1, 18 },				/* panicked */
 };
 
 #define NR_PAIRS	ARRAY_SIZE(pairs)
@@ -183,20 +188,28 @@ static bool is_pair(u64 state, u64 cause)
 	return false;
 }
 
+/* It owes no beats: it has let a deadline pass. */
+static bool is_overdue(u64 state, u64 cause)
+{
+	return state == 5 && cause >= 23;
+}
+
 /* What the guest said last, and what explains its end. */
 static bool words_may_be(const u8 *stream)
 {
 	u64 state = field(stream, "state"), cause = field(stream, "cause");
 	u64 goodbye = field(stream, "goodbye");
-	size_t i = 0;
+	u64 word = field(stream, "lifecycle");
+	size_t i;
 
-	while (pairs[i].state != state || pairs[i].cause != cause)
-		i++;
-	if (field(stream, "lifecycle") != pairs[i].word)
+	for (i = 0; i < NR_PAIRS; i++)
+		if (pairs[i].state == state && pairs[i].cause == cause && pairs[i].word == word)
+			break;
+	if (i == NR_PAIRS)
 		return false;
-	if (state == 1)
+	if (!word)
 		return !goodbye || is_pair(7, goodbye) || is_pair(8, goodbye);
-	return goodbye == (state >= 7 ? cause : 0) && !field(stream, "lost");
+	return goodbye == pairs[i].goodbye && !field(stream, "lost");
 }
 
 static bool fields_may_be(const u8 *stream)
@@ -223,6 +236,11 @@ static bool fields_may_be(const u8 *stream)
 	if (!is_pair(state, field(stream, "cause")) || !words_may_be(stream))
 		return false;
 	if (field(stream, "counted_ns") > silence || field(stream, "run_ns") > silence)
+		return false;
+	/* Its run clock says nothing, and without a word there was no beat. */
+	if (is_overdue(state, field(stream, "cause")) &&
+	    (field(stream, "run_ns") ||
+	     (!field(stream, "lifecycle") && field(stream, "counted_ns"))))
 		return false;
 	if (state == 5)
 		return field(stream, "outages");
@@ -484,16 +502,18 @@ static void mutate_field(u8 *stream)
 	case 1:		/* a state and a cause, and what has to go with them */
 		pair = any(2 * NR_PAIRS);
 		put(at + 8 * 7, 8, pair < NR_PAIRS ? pairs[pair].state : any(9));
-		put(at + 8 * 8, 8, pair < NR_PAIRS ? pairs[pair].cause : any(23) * any(2));
+		put(at + 8 * 8, 8, pair < NR_PAIRS ? pairs[pair].cause : any(25) * any(2));
 		if (pair < NR_PAIRS) {
 			put(at + 8 * 9, 8, pairs[pair].word);
-			put(at + 8 * 10, 8, pairs[pair].state >= 7 ? pairs[pair].cause : 0);
+			put(at + 8 * 10, 8, pairs[pair].goodbye);
 			put(at + 8 * 11, 8, 0);
 		}
 		if (get(at + 8 * 7, 8) != 5) {
 			memset(at + 8 * 24, 0, 2 * 8);
 			put(at + 8 * 23, 8, get(at + 8 * 7, 8) < 7 ? 0 : any_number(NS));
 		}
+		if (is_overdue(get(at + 8 * 7, 8), get(at + 8 * 8, 8)))
+			memset(at + 8 * (25 - any(2)), 0, 8);
 		if (get(at + 8 * 7, 8) == 5 && !get(at + 8 * 14, 8))
 			put(at + 8 * 14, 8, 1);
 		break;
@@ -639,7 +659,7 @@ size_t make_seed(unsigned int nr, u8 *data)
 		.state = pairs[pair].state,
 		.cause = pairs[pair].cause,
 		.lifecycle = pairs[pair].word,
-		.goodbye = pairs[pair].state >= 7 ? pairs[pair].cause : 0,
+		.goodbye = pairs[pair].goodbye,
 		.beats = 1000,
 		.outages = 3,
 		.downtime_ns = 5000000000,
@@ -657,6 +677,10 @@ size_t make_seed(unsigned int nr, u8 *data)
 		saved.silence_ns = 9000000000;
 		saved.counted_ns = 1000000000;
 		saved.run_ns = 8000000000;
+	}
+	if (is_overdue(saved.state, saved.cause)) {
+		saved.counted_ns = saved.lifecycle ? 1000000000 : 0;
+		saved.run_ns = 0;
 	}
 	for (slot = 0; slot < saved.nr_seen; slot++)
 		saved.slots[slot] = (struct kvmhb_saved_slot) { slot, 2, 3, slot % 8 };

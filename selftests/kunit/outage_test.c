@@ -21,6 +21,11 @@ static void outage_downtime(struct kunit *test)
 		{ "is given longer", KVMHB_UNRESPONSIVE, KVMHB_LATE, 40, 50, 10, 2, 30, 30 },
 		{ "and not long enough", KVMHB_LATE, KVMHB_UNRESPONSIVE, 40, 60, 20, 3, 30, 41 },
 		{ "is reset", KVMHB_UNRESPONSIVE, KVMHB_WAITING, 0, 70, 30, 3, 50, 50 },
+		{ "does not boot", KVMHB_WAITING, KVMHB_UNRESPONSIVE, 0, 80, 40, 4, 50, 51 },
+		{ "boots", KVMHB_UNRESPONSIVE, KVMHB_ALIVE, 90, 90, 10, 4, 60, 60 },
+		{ "reboots", KVMHB_ALIVE, KVMHB_STOPPED, 100, 101, 0, 4, 60, 60 },
+		{ "does not boot", KVMHB_STOPPED, KVMHB_UNRESPONSIVE, 100, 110, 10, 5, 60, 61 },
+		{ "is reset", KVMHB_UNRESPONSIVE, KVMHB_WAITING, 0, 115, 5, 5, 65, 65 },
 	};
 	struct kvmhb_outages outages = {};
 	int i;

@@ -67,11 +67,17 @@ static void say_what_led_there(struct kvmhb_saved *saved)
 		[KVMHB_CAUSE_SUSPEND] = 4,
 		[KVMHB_CAUSE_UNLOAD] = 5,
 		[KVMHB_CAUSE_PANIC] = 6,
+		[KVMHB_CAUSE_NO_BOOT] = 3,
+		[KVMHB_CAUSE_NO_SHUTDOWN] = 2,
 	};
 	bool gone = saved->state == KVMHB_STOPPED || saved->state == KVMHB_PANICKED;
 
 	saved->lifecycle = saved->state == KVMHB_WAITING ? 0 : words[saved->cause] ?: 1;
 	saved->goodbye = gone ? saved->cause : KVMHB_CAUSE_NONE;
+	if (saved->cause == KVMHB_CAUSE_NO_BOOT)
+		saved->goodbye = KVMHB_CAUSE_REBOOT;
+	if (saved->cause == KVMHB_CAUSE_NO_SHUTDOWN)
+		saved->goodbye = KVMHB_CAUSE_SHUTDOWN;
 }
 
 /* In which states a guest goes on, and why. */
@@ -86,7 +92,7 @@ static void stream_states(struct kunit *test)
 		{ KVMHB_ALIVE, C(NONE) },
 		{ KVMHB_DEGRADED, C(PARTIAL) | C(SOFTLOCKUP) | C(USERSPACE) | C(BLOCKED) },
 		{ KVMHB_UNRESPONSIVE, C(HUNG) | C(HALTED) | C(BEAT_LOST) | C(KVM_ERROR) |
-				      C(UNKNOWN) },
+				      C(UNKNOWN) | C(NO_BOOT) | C(NO_SHUTDOWN) },
 		{ KVMHB_STOPPED, C(SHUTDOWN) | C(REBOOT) | C(SUSPEND) | C(UNLOAD) },
 		{ KVMHB_PANICKED, C(PANIC) | C(TRIPLE_FAULT) },
 #undef C
@@ -110,6 +116,59 @@ static void stream_states(struct kunit *test)
 					    kvmhb_state_word(state), kvmhb_cause_word(cause));
 		}
 	}
+}
+
+/* A guest that has missed a deadline is as it was before, but for the outage. */
+static void stream_missed_deadlines(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		u64 cause, lifecycle, goodbye, lost, counted_ns, run_ns;
+		int ret;
+	} rows[] = {
+#define ROW(cause, word, goodbye, ...) \
+		{ #cause ", " #word ", " #goodbye, KVMHB_CAUSE_##cause, KVM_HEARTBEAT_##word, \
+		  KVMHB_CAUSE_##goodbye, __VA_ARGS__ }
+		ROW(NO_BOOT, NONE, NONE, 0, 0, 0, 0),
+		ROW(NO_BOOT, NONE, NONE, 1, 0, 0, 0),		/* was reset */
+		ROW(NO_BOOT, NONE, PANIC, 0, 0, 0, 0),		/* after that */
+		ROW(NO_BOOT, NONE, HUNG, 0, 0, 0, -EINVAL),
+		ROW(NO_BOOT, NONE, NONE, 0, 1, 0, -EINVAL),	/* no beat is known */
+		ROW(NO_BOOT, NONE, NONE, 0, 0, 1, -EINVAL),
+		ROW(NO_BOOT, REBOOT, REBOOT, 0, SEC, 0, 0),
+		ROW(NO_BOOT, REBOOT, REBOOT, 0, 0, 0, 0),	/* has never armed */
+		ROW(NO_BOOT, REBOOT, REBOOT, 1, 0, 0, -EINVAL),
+		ROW(NO_BOOT, REBOOT, NONE, 0, 0, 0, -EINVAL),
+		ROW(NO_BOOT, REBOOT, REBOOT, 0, SEC, SEC, -EINVAL),
+		ROW(NO_BOOT, ARM, NONE, 0, 0, 0, -EINVAL),
+		ROW(NO_BOOT, SHUTDOWN, SHUTDOWN, 0, 0, 0, -EINVAL),
+		ROW(NO_SHUTDOWN, SHUTDOWN, SHUTDOWN, 0, SEC, 0, 0),
+		ROW(NO_SHUTDOWN, SHUTDOWN, SHUTDOWN, 0, SEC + 1, 0, -EINVAL),
+		ROW(NO_SHUTDOWN, SHUTDOWN, NONE, 0, 0, 0, -EINVAL),
+		ROW(NO_SHUTDOWN, REBOOT, REBOOT, 0, 0, 0, -EINVAL),
+		ROW(NO_SHUTDOWN, NONE, NONE, 0, 0, 0, -EINVAL),
+#undef ROW
+	};
+	struct streamed *s = streamed_init(test);
+	unsigned int i;
+
+	s->made.silence_ns = SEC;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		s->made.cause = rows[i].cause;
+		s->made.lifecycle = rows[i].lifecycle;
+		s->made.goodbye = rows[i].goodbye;
+		s->made.lost = rows[i].lost;
+		s->made.counted_ns = rows[i].counted_ns;
+		s->made.run_ns = rows[i].run_ns;
+		KUNIT_EXPECT_EQ_MSG(test, parse_made(s), rows[i].ret, "row %u: %s", i,
+				    rows[i].what);
+	}
+	s->made.cause = KVMHB_CAUSE_NO_SHUTDOWN;
+	s->made.lifecycle = KVM_HEARTBEAT_SHUTDOWN;
+	s->made.goodbye = KVMHB_CAUSE_SHUTDOWN;
+	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
+	s->made.outages = 0;
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
 }
 
 /* Fields that do not go together; each row by itself, of a stream that is right. */
@@ -196,6 +255,7 @@ static void stream_contradictions(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(stream_bounds),
 	KUNIT_CASE(stream_states),
+	KUNIT_CASE(stream_missed_deadlines),
 	KUNIT_CASE(stream_contradictions),
 	{}
 };

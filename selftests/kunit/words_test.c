@@ -60,6 +60,7 @@ static void goodbye_lasts_until_the_guest_arms(struct kunit *test)
 		{ { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN }, KVMHB_CAUSE_SHUTDOWN },
 		{ { KVMHB_PANICKED, KVMHB_CAUSE_PANIC }, KVMHB_CAUSE_PANIC },
 		{ { KVMHB_WAITING }, KVMHB_CAUSE_PANIC },
+		{ { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_NO_BOOT }, KVMHB_CAUSE_PANIC },
 		{ { KVMHB_ALIVE }, KVMHB_CAUSE_NONE },
 		{ { KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT }, KVMHB_CAUSE_TRIPLE_FAULT },
 		{ { KVMHB_WAITING }, KVMHB_CAUSE_TRIPLE_FAULT },
@@ -81,6 +82,7 @@ static void goodbye_lasts_until_the_guest_arms(struct kunit *test)
 
 static void armed_states(struct kunit *test)
 {
+	struct kvmhb_verdict verdict = { KVMHB_UNRESPONSIVE };
 	int state;
 
 	for (state = 0; state < KVMHB_NR_STATES; state++) {
@@ -91,6 +93,17 @@ static void armed_states(struct kunit *test)
 				    beats || state == KVMHB_LATE ||
 				    state == KVMHB_UNRESPONSIVE || state == KVMHB_PAUSED,
 				    "state %d", state);
+	}
+
+	/* But for one that was not armed, and is not for being dead. */
+	for (; verdict.cause < KVMHB_NR_CAUSES; verdict.cause++) {
+		bool overdue = verdict.cause == KVMHB_CAUSE_NO_BOOT ||
+			       verdict.cause == KVMHB_CAUSE_NO_SHUTDOWN;
+
+		KUNIT_EXPECT_EQ(test, kvmhb_verdict_is_overdue(&verdict), overdue);
+		KUNIT_EXPECT_EQ(test, kvmhb_verdict_is_armed(&verdict), !overdue);
+		KUNIT_EXPECT_EQ(test, kvmhb_verdict_beat_state(&verdict),
+				overdue ? KVMHB_STOPPED : KVMHB_UNRESPONSIVE);
 	}
 }
 
@@ -105,7 +118,7 @@ static void names_are_the_documented_words(struct kunit *test)
 		"none", "hung", "halted", "beat-lost", "kvm-error", "partial", "softlockup",
 		"userspace", "paused", "starved", "vmm-stuck", "host-blocked", "host-degraded",
 		"shutdown", "reboot", "suspend", "unload", "panic", "triple-fault", "vmm-gone",
-		"unknown", "migrated", "blocked",
+		"unknown", "migrated", "blocked", "no-boot", "no-shutdown",
 	};
 	int i;
 

@@ -46,6 +46,61 @@ TEST_F(hb, outage)
 	EXPECT_EQ(attr(&self->m, "downtime_ns"), attr(&self->m, "downtime_ns"));
 }
 
+/* A guest that owes no beats, but has to boot, and to end. */
+TEST_F(hb, deadlines)
+{
+	static const char judged[] = "state=unresponsive cause=no-boot silence_ns=";
+	int log = log_open();
+	__u64 silence, run;
+
+	/* It has been waiting for as long as it likes. */
+	ASSERT_EQ(0, attr_set(&self->m, "boot_timeout_ns", "50000000"));
+	ASSERT_TRUE(becomes(&self->m, "state", "unresponsive"));
+	EXPECT_TRUE(is(&self->m, "unresponsive", "no-boot"));
+	EXPECT_EQ(0, strncmp(judged, attr_text(&self->m, "evidence"), strlen(judged)));
+	ASSERT_TRUE(judged_by(&self->m, &silence, &run));
+	EXPECT_LE(50 * MS, run);
+	EXPECT_LE(run, silence);
+	EXPECT_EQ(1, log_lines(log, "guest is unresponsive (no-boot)"));
+	EXPECT_EQ(1, attr(&self->m, "outages"));
+	EXPECT_EQ(0, attr(&self->m, "missed"));
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "suspicion"));
+	EXPECT_STREQ("(No data available)", attr_text(&self->m, "last_beat_ns"));
+	ring(&self->m);
+	EXPECT_EQ(0, attr(&self->m, "beats"));
+	EXPECT_TRUE(is(&self->m, "unresponsive", "no-boot"));
+
+	/* A reset is another boot, with a deadline of its own. */
+	ASSERT_EQ(0, attr_set(&self->m, "boot_timeout_ns", "86400000000000"));
+	EXPECT_TRUE(is(&self->m, "unresponsive", "no-boot"));
+	ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+	EXPECT_TRUE(is(&self->m, "waiting", "none"));
+	ASSERT_EQ(0, attr_set(&self->m, "boot_timeout_ns", "1000000"));
+	ASSERT_TRUE(becomes(&self->m, "state", "unresponsive"));
+	EXPECT_EQ(2, attr(&self->m, "outages"));
+	ack(&self->m);
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	EXPECT_TRUE(is(&self->m, "alive", "none"));
+	EXPECT_EQ(1, attr(&self->m, "boots"));
+	EXPECT_LE(1, attr(&self->m, "downtime_ns"));
+
+	/* It reboots, and does not come back. */
+	say(&self->m, KVM_HEARTBEAT_REBOOT);
+	ASSERT_TRUE(becomes(&self->m, "state", "unresponsive"));
+	EXPECT_TRUE(is(&self->m, "unresponsive", "no-boot"));
+
+	/* It ends, and stays. */
+	ASSERT_EQ(0, attr_set(&self->m, "shutdown_timeout_ns", "20000000"));
+	say(&self->m, KVM_HEARTBEAT_SHUTDOWN);
+	ASSERT_TRUE(becomes(&self->m, "cause", "no-shutdown"));
+	EXPECT_TRUE(is(&self->m, "unresponsive", "no-shutdown"));
+	EXPECT_EQ(KVM_HEARTBEAT_SHUTDOWN, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
+	EXPECT_EQ(4, attr(&self->m, "outages"));
+	monitor_close(&self->m);
+	EXPECT_TRUE(is(&self->m, "detached", "shutdown"));
+	close(log);
+}
+
 TEST_F(hb, recovery_by_a_beat)
 {
 	int fd = uevent_socket();

@@ -33,6 +33,8 @@ static void race_tuning(struct monitor *m, unsigned int rounds)
 		attr_set(m, "interval_ns", r & 1 ? "1000000" : "3000000");
 		attr_set(m, "timeout_ns", r & 2 ? "0" : "4000000");
 		attr_set(m, "mute_ns", r ? "0" : "1000000");
+		attr_set(m, "boot_timeout_ns", r & 1 ? "0" : "1000000");
+		attr_set(m, "shutdown_timeout_ns", r & 2 ? "1000000" : "0");
 		attr_text(m, "downtime_ns");
 	}
 }
@@ -107,6 +109,7 @@ TEST_F(hb, everything_at_once)
 			pthread_join(threads[i], NULL);
 
 		/* It still works. */
+		ASSERT_EQ(0, attr_set(&self->m, "boot_timeout_ns", "0"));
 		ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
 		ASSERT_TRUE(is(&self->m, "waiting", "none"));
 		ASSERT_EQ(0, attr_set(&self->m, "timeout_ns", "0"));

@@ -60,6 +60,11 @@ TEST_F(hb, sysfs_refuses)
 		{ "timeout_ns", "1", -EINVAL },
 		{ "timeout_ns", "86400000000001", -ERANGE },
 		{ "timeout_ns", "18446744073709551615", -ERANGE },
+		{ "boot_timeout_ns", "10m", -EINVAL },
+		{ "boot_timeout_ns", "-1", -EINVAL },
+		{ "boot_timeout_ns", "86400000000001", -ERANGE },
+		{ "shutdown_timeout_ns", "\n", -EINVAL },
+		{ "shutdown_timeout_ns", "18446744073709551615", -ERANGE },
 		{ "state", "alive", -EACCES },
 		{ "beats", "0", -EACCES },
 		{ "stale_vcpus", "0", -EACCES },
@@ -87,6 +92,16 @@ TEST_F(hb, sysfs_refuses)
 
 TEST_F(hb, sysfs_accepts)
 {
+	static const char * const deadlines[] = { "boot_timeout_ns", "shutdown_timeout_ns" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(deadlines); i++) {
+		EXPECT_EQ(0, attr(&self->m, deadlines[i]));
+		EXPECT_EQ(0, attr_set(&self->m, deadlines[i], "86400000000000\n"));
+		EXPECT_EQ(86400 * SEC, attr(&self->m, deadlines[i]));
+		EXPECT_EQ(0, attr_set(&self->m, deadlines[i], "0"));
+		EXPECT_EQ(0, attr(&self->m, deadlines[i]));
+	}
 	EXPECT_EQ(4 * SEC, attr(&self->m, "timeout_ns"));
 	EXPECT_EQ(0, attr_set(&self->m, "interval_ns", "1000000\n"));
 	EXPECT_EQ(2 * MS, attr(&self->m, "timeout_ns"));
