@@ -12,6 +12,7 @@ scenario was taken for.
 """
 
 import collections
+import contextlib
 import ctypes
 import lzma
 import os
@@ -353,6 +354,42 @@ def vmm_dies_slowly(stage, since):
     stage.monitor.wait_state("detached", since)
     stage.restart()
     group.remove()
+
+
+@contextlib.contextmanager
+def deadline(stage, name, ns):
+    """The guest has to boot, or to end, in so much time."""
+    stage.monitor.set(name, ns)
+    try:
+        yield
+    finally:
+        stage.monitor.set(name, 0)
+
+
+@scenario("detached:vmm-gone", "waiting", "unresponsive:no-boot", "alive")
+def no_boot(stage, since):
+    """A guest boots, and its driver is not loaded until it is overdue"""
+    stage.guest.kill()
+    stage.guest.wait_exit()
+    stage.guest.close()
+    with deadline(stage, "boot_timeout_ns", 10 * SEC):
+        stage.start()
+        state = stage.monitor.wait_state("unresponsive", since, cause="no-boot")
+        expect_in(state.run_ns, 10 * SEC, 60 * SEC, "time on the run clock")
+        # Its vCPUs were there to be looked at.
+        expect("vcpu=1" in stage.monitor.get("evidence"), True, "evidence of both vCPUs")
+        expect(stage.monitor.number("missed"), 0, "missed beats")
+    stage.load()
+
+
+@scenario("stopped:unload", "stopped:shutdown", "unresponsive:no-shutdown", "alive")
+def no_shutdown(stage, since):
+    """A guest says that it powers off, and lives on"""
+    with deadline(stage, "shutdown_timeout_ns", 5 * SEC):
+        stage.guest.run("rmmod kvm_heartbeat_guest && poke lifecycle 2")
+        state = stage.monitor.wait_state("unresponsive", since, cause="no-shutdown")
+        expect_in(state.run_ns, 5 * SEC, 60 * SEC, "time on the run clock")
+    stage.load()
 
 
 # Guilty, and something is done about it
@@ -779,6 +816,21 @@ def fsfreeze(stage, since):
 def reboot(stage, since):
     """The guest reboots"""
     test_reboot(stage)
+
+
+@scenario("stopped:reboot", "waiting", "alive")
+def slow_boot(stage, since):
+    """The guest reboots by its deadline, for a part of which its VMM is stopped"""
+    stage.no_trouble()
+    with deadline(stage, "boot_timeout_ns", 600 * SEC):
+        stage.guest.send("reboot -f")
+        stage.monitor.wait_state("waiting", since)
+        stage.guest.qmp("stop")
+        time.sleep(2)
+        expect(stage.monitor.get("state"), "waiting")
+        stage.guest.qmp("cont")
+        stage.wait_boot()
+        stage.load()
 
 
 @scenario("stopped:reboot", "alive")
