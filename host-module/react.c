@@ -18,9 +18,17 @@
 #define REACT_WINDOW_MIN_NS	NSEC_PER_SEC
 #define REACT_WINDOW_MAX_NS	(7 * 24 * 3600 * NSEC_PER_SEC)
 
+/* Until that is said to be over: what was held back is announced before anything is done. */
 static bool react_is_mute(const struct kvmhb_reactions *react)
 {
-	return react->mute_until_ns && kvmhb_is_after(react->mute_until_ns, ktime_get_ns());
+	return react->mute_until_ns;
+}
+
+static u64 react_mute_left_ns(const struct kvmhb_reactions *react)
+{
+	u64 now_ns = ktime_get_ns();
+
+	return react_is_mute(react) ? kvmhb_minus(react->mute_until_ns, now_ns) : 0;
 }
 
 /* Asks the guest. Returns the number of the request. */
@@ -243,10 +251,15 @@ static void react_unmute(struct work_struct *work)
 {
 	struct kvmhb_reactions *react = container_of(work, struct kvmhb_reactions, unmute.work);
 	struct kvmhb_monitor *mon = react->mon;
+	u64 left_ns;
 
 	mutex_lock(&mon->lock);
-	/* It may have been made longer meanwhile. */
-	if (react->mute_until_ns && !react_is_mute(react)) {
+	left_ns = react_mute_left_ns(react);
+	if (left_ns) {
+		/* It was made longer meanwhile, or jiffies are ahead of the clock. */
+		queue_delayed_work(system_unbound_wq, &react->unmute,
+				   nsecs_to_jiffies(left_ns) + 1);
+	} else if (react_is_mute(react)) {
 		react->mute_until_ns = 0;
 		react->fresh = true;
 		if (react->held)
@@ -345,9 +358,8 @@ int kvmhb_react_mute(struct kvmhb_monitor *mon, u64 ns)
 	react = react_provide(mon);
 	if (react && (ns || react->mute_until_ns)) {
 		react->mute_until_ns = ktime_get_ns() + ns;
-		/* A jiffy later, as it may be rounded down. */
 		mod_delayed_work(system_unbound_wq, &react->unmute,
-				 ns ? nsecs_to_jiffies(ns) + 2 : 0);
+				 ns ? nsecs_to_jiffies(ns) + 1 : 0);
 	}
 	mutex_unlock(&mon->lock);
 	return react ? 0 : -ENOMEM;
@@ -372,8 +384,7 @@ void kvmhb_react_show(struct kvmhb_monitor *mon, struct kvmhb_reactions_shown *s
 			.actions = react->actions,
 			.last = react->last,
 			.last_result = react_result(mon),
-			.mute_ns = react->mute_until_ns ?
-				   kvmhb_minus(react->mute_until_ns, ktime_get_ns()) : 0,
+			.mute_ns = react_mute_left_ns(react),
 			.muted = react->muted,
 		};
 	}

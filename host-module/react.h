@@ -26,8 +26,8 @@ struct kvmhb_monitor;
  * @last: the last of them
  * @last_result: what came of it
  * @last_seq: if the guest was asked: the number of the request, as long as it may be answered
- * @mute_until_ns: until when nothing is announced and nothing done, ns of CLOCK_MONOTONIC; 0:
- *	not so
+ * @mute_until_ns: until when nothing is to be announced and nothing done, ns of CLOCK_MONOTONIC;
+ *	0: @unmute has ended that
  * @muted: how many changes of state were not announced
  * @held: so many of those since the last that was
  * @work: takes the step that is due; takes @mon's lock
