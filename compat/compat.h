@@ -104,6 +104,10 @@ static inline struct task_struct *kthread_create_on_cpu(int (*fn)(void *), void 
 const struct dev_pm_ops name = { SET_SYSTEM_SLEEP_PM_OPS(suspend, resume) }
 #endif
 
+#ifndef TASK_FREEZABLE			/* 6.1 */
+#define TASK_FREEZABLE			0
+#endif
+
 #ifndef TASK_FROZEN			/* was a flag before 6.1 */
 #define TASK_FROZEN			0x8000
 #define KVMHB_FROZEN_FLAGS		(PF_FROZEN | PF_FREEZER_SKIP)

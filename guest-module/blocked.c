@@ -123,13 +123,17 @@ static const struct kernel_param_ops kvmhb_blocked_ops = {
 module_param_cb(blocked_ns, &kvmhb_blocked_ops, &blocked_ns, 0644);
 MODULE_PARM_DESC(blocked_ns, "how long a task may sleep uninterruptibly, ns: 1 s to a day, 0: any time (default: 120 s)");
 
-/* What khungtaskd would complain of in the end. */
+/*
+ * What khungtaskd would complain of in the end, but for sleeps in which a task
+ * may be frozen: those of a thaw in newer kernels, and of a core dump in others.
+ */
 static bool kvmhb_sleeps(struct task_struct *task)
 {
 	unsigned int state = kvmhb_task_state(task);
 
 	return state & TASK_UNINTERRUPTIBLE &&
-	       !(state & (TASK_WAKEKILL | TASK_NOLOAD | TASK_FROZEN));
+	       !(state & (TASK_WAKEKILL | TASK_NOLOAD | TASK_FREEZABLE |
+			  TASK_FROZEN));
 }
 
 static unsigned long kvmhb_switches(struct task_struct *task)
@@ -229,7 +233,7 @@ static void kvmhb_notice(struct kvmhb_blocked *blocked,
 	unsigned int nr;
 
 	/* One that has never run has not gone to sleep either. */
-	if (!kvmhb_sleeps(task) || !switches)
+	if (!kvmhb_sleeps(task) || !switches || kvmhb_awaits_thaw(task))
 		return;
 	for (nr = 0; nr < blocked->nr; nr++)
 		if (blocked->sleepers[nr].task == task)

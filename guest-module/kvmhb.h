@@ -294,6 +294,7 @@ static inline void kvmhb_requests_stop(struct kvmhb *hb)
 	WRITE_ONCE(hb->obeys, false);
 }
 
+void kvmhb_requests_forget(struct kvmhb *hb);
 void kvmhb_requests_start(struct kvmhb *hb);
 void kvmhb_requests_init(struct kvmhb *hb);
 void kvmhb_requests_register(void);

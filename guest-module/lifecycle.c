@@ -46,8 +46,9 @@ void kvmhb_arm(struct kvmhb *hb)
 		return;
 
 	kvmhb_beats_reset(hb);
-	kvmhb_requests_start(hb);
+	kvmhb_requests_forget(hb);
 	kvmhb_say(hb, KVM_HEARTBEAT_ARM);
+	kvmhb_requests_start(hb);
 	kvmhb_line_release(hb);
 
 	kvmhb_beats_start(hb);

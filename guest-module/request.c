@@ -216,16 +216,15 @@ void kvmhb_request_obey(struct kvmhb *hb)
 }
 
 /**
- * kvmhb_requests_start() - obey the host from now on
+ * kvmhb_requests_forget() - see what the host has asked for until now
  * @hb: the device, about to be armed
  *
- * What it has asked for until now was meant for another kernel, or for the one
- * that this was before a suspend or a reset. Does nothing if the host never
- * asks.
+ * It was meant for another kernel, or for the one that this was before a
+ * suspend or a reset. Does nothing if the host never asks.
  *
  * Context: Process context. Takes kvmhb_request_lock.
  */
-void kvmhb_requests_start(struct kvmhb *hb)
+void kvmhb_requests_forget(struct kvmhb *hb)
 {
 	unsigned long flags;
 
@@ -234,8 +233,21 @@ void kvmhb_requests_start(struct kvmhb *hb)
 
 	raw_spin_lock_irqsave(&kvmhb_request_lock, flags);
 	WRITE_ONCE(hb->request_seen, READ_ONCE(hb->pulse->request));
-	WRITE_ONCE(hb->obeys, true);
 	raw_spin_unlock_irqrestore(&kvmhb_request_lock, flags);
+}
+
+/**
+ * kvmhb_requests_start() - obey the host from now on
+ * @hb: the device, armed after kvmhb_requests_forget()
+ *
+ * The host has taken back by now what it asked for before it knew of us.
+ *
+ * Context: Any.
+ */
+void kvmhb_requests_start(struct kvmhb *hb)
+{
+	if (hb->requests)
+		WRITE_ONCE(hb->obeys, true);
 }
 
 /**

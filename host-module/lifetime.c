@@ -31,6 +31,7 @@ static void monitor_await_guest(struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
+	kvmhb_react_settle(mon);	/* while there is an answer to be read */
 	kvmhb_pulse_reset(mon->vm.pulse, &mon->config.timing);
 	monitor_end_incarnation(mon);
 	mon->lifecycle = KVM_HEARTBEAT_NONE;
@@ -141,9 +142,11 @@ void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
  */
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
 {
-	kvmhb_react_uninit(mon);
-	kfree(mon->deadlines);
+	kvmhb_react_stop(mon);
+	kvmhb_report_flush(&mon->reporter);	/* a mute may have ended since the last VM */
 	kvmhb_turn_uninit(&mon->turn);
+	kfree(mon->reactions);
+	kfree(mon->deadlines);
 	kvmhb_watch_uninit(&mon->watch);
 	mutex_destroy(&mon->lock);
 }
@@ -163,11 +166,16 @@ int kvmhb_monitors_init(void)
 	ret = kvmhb_host_init();
 	if (ret)
 		goto reports_exit;
-	ret = kvmhb_turns_init();
+	ret = kvmhb_reacts_init();
 	if (ret)
 		goto host_exit;
+	ret = kvmhb_turns_init();
+	if (ret)
+		goto reacts_exit;
 	return 0;
 
+reacts_exit:
+	kvmhb_reacts_exit();
 host_exit:
 	kvmhb_host_exit();
 reports_exit:
@@ -183,6 +191,7 @@ reports_exit:
 void kvmhb_monitors_exit(void)
 {
 	kvmhb_turns_exit();
+	kvmhb_reacts_exit();
 	kvmhb_host_exit();
 	kvmhb_reports_exit();
 }

@@ -10,32 +10,13 @@
 static struct kvmhb_config mdev_config;
 static struct kvmhb_policy mdev_policy;
 
-/* A monitor that is to do nothing needs no memory for that. */
-static int mdev_apply_policy(struct kvmhb_monitor *mon)
-{
-	const struct kvmhb_policy_change change = {
-		.on_unresponsive = &mdev_policy.on_unresponsive,
-		.on_panicked = &mdev_policy.on_panicked,
-	};
-
-	if (!mdev_policy.on_unresponsive.nr && !mdev_policy.on_panicked.nr)
-		return 0;
-	return kvmhb_react_configure(mon, &change);
-}
-
 static int mdev_probe(struct mdev_device *mdev)
 {
 	struct kvmhb_vfio *face;
-	int ret;
 
-	face = kvmhb_vfio_create(&mdev->dev, &mdev_config);
+	face = kvmhb_vfio_create(&mdev->dev, &mdev_config, &mdev_policy);
 	if (IS_ERR(face))
 		return PTR_ERR(face);
-	ret = mdev_apply_policy(&face->hb.monitor);
-	if (ret) {
-		kvmhb_vfio_remove(face);
-		return ret;
-	}
 	/* Before the driver core adds the sysfs files, which look for it. */
 	dev_set_drvdata(&mdev->dev, &face->hb.monitor);
 	return 0;

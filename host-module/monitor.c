@@ -112,6 +112,20 @@ void kvmhb_monitor_begin_deadline(struct kvmhb_monitor *mon)
 }
 
 /**
+ * kvmhb_monitor_has_beaten - whether a guest that is silent has beaten since
+ * @mon: the monitor
+ *
+ * Return: true if the next look will find it alive.
+ */
+bool kvmhb_monitor_has_beaten(const struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	return kvmhb_verdict_is_armed(&mon->verdict) && !kvmhb_state_beats(mon->verdict.state) &&
+	       kvmhb_tally_last_beat_at_ns(&mon->tally) != mon->outages.silent_since_ns;
+}
+
+/**
  * kvmhb_monitor_watches - whether a guest is looked at though it is not armed
  * @mon: the monitor
  *
@@ -264,14 +278,13 @@ static void monitor_watch(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmh
 }
 
 /* Looks at an armed guest. Returns when to look again, ns from then. */
-static u64 monitor_look_at_armed(struct kvmhb_monitor *mon)
+static u64 monitor_look_at_armed(struct kvmhb_monitor *mon, struct kvmhb_case *c)
 {
 	u64 last_at_ns = kvmhb_tally_ask(&mon->tally);
-	struct kvmhb_case c;
 
-	monitor_watch(mon, last_at_ns, &c);
-	kvmhb_tally_excuse(&mon->tally, last_at_ns, kvmhb_minus(c.silence_ns, c.run_ns));
-	return monitor_rule(mon, last_at_ns, &c);
+	monitor_watch(mon, last_at_ns, c);
+	kvmhb_tally_excuse(&mon->tally, last_at_ns, kvmhb_minus(c->silence_ns, c->run_ns));
+	return monitor_rule(mon, last_at_ns, c);
 }
 
 /* Sees whether a guest's deadline is over. Returns when to look again, ns from then. */
@@ -309,11 +322,12 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 	u64 look_in_ns = KVMHB_NO_DEADLINE;
 	u64 elapsed_ns, run_ns;
 	struct kvmhb_case c;
+	bool held;
 
 	lockdep_assert_held(&mon->lock);
 
 	if (kvmhb_verdict_is_armed(&mon->verdict)) {
-		look_in_ns = monitor_look_at_armed(mon);
+		look_in_ns = monitor_look_at_armed(mon, &c);
 		elapsed_ns = mon->watch.seen_at_ns - before_ns;
 		run_ns = elapsed_ns - mon->watch.just_denied_ns;
 	} else if (kvmhb_monitor_watches(mon)) {
@@ -327,7 +341,8 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 
 	if (likely(!mon->reactions))
 		return look_in_ns;
-	return min(look_in_ns, kvmhb_react(mon, elapsed_ns, run_ns));
+	held = kvmhb_all_out(&c) || c.host_late;
+	return min(look_in_ns, kvmhb_react(mon, elapsed_ns, run_ns, held));
 }
 
 /**

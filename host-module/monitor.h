@@ -193,6 +193,7 @@ void kvmhb_monitor_announce(struct kvmhb_monitor *mon);
 void kvmhb_monitor_begin_deadline(struct kvmhb_monitor *mon);
 u64 kvmhb_monitor_deadline_ns(const struct kvmhb_monitor *mon);
 bool kvmhb_monitor_watches(const struct kvmhb_monitor *mon);
+bool kvmhb_monitor_has_beaten(const struct kvmhb_monitor *mon);
 void kvmhb_monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timing, bool retuning);
 u64 kvmhb_monitor_now_ns(const struct kvmhb_monitor *mon);
 u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon);

@@ -8,15 +8,6 @@
 #include "monitor.h"
 #include "trace.h"
 
-/* Whether a guest that is silent has beaten since. */
-static bool move_has_beaten(const struct kvmhb_monitor *mon)
-{
-	lockdep_assert_held(&mon->lock);
-
-	return kvmhb_verdict_is_armed(&mon->verdict) && !kvmhb_state_beats(mon->verdict.state) &&
-	       kvmhb_tally_last_beat_at_ns(&mon->tally) != mon->outages.silent_since_ns;
-}
-
 /**
  * kvmhb_monitor_pause - the VM does not run any more
  * @mon: the monitor, attached
@@ -28,7 +19,7 @@ void kvmhb_monitor_pause(struct kvmhb_monitor *mon)
 	mutex_lock(&mon->lock);
 	if (!mon->paused_at_ns) {
 		/* A beat that came with the pause ends a silence first, and time is time. */
-		if (move_has_beaten(mon) || kvmhb_monitor_deadline_ns(mon))
+		if (kvmhb_monitor_has_beaten(mon) || kvmhb_monitor_deadline_ns(mon))
 			kvmhb_monitor_look(mon);
 		mon->paused_at_ns = ktime_get_ns();
 		/* Who is accused stays so: nothing of it is taken back. */

@@ -24,6 +24,16 @@ static bool react_is_mute(const struct kvmhb_reactions *react)
 	return react->mute_until_ns;
 }
 
+/* How soon a worker looks that is to end a mute: timers of hours may be late by hours. */
+#define REACT_UNMUTE_NS		(10 * NSEC_PER_SEC)
+
+/* How soon a step is thought of again that cannot be taken now, or is all but due. */
+#define REACT_LOOK_MIN_NS	NSEC_PER_MSEC
+#define REACT_HELD_NS		(100 * NSEC_PER_MSEC)
+
+/* Neither behind other work, nor for memory: a host in need is to act, too. */
+static struct workqueue_struct *react_wq;
+
 static u64 react_mute_left_ns(const struct kvmhb_reactions *react)
 {
 	u64 now_ns = ktime_get_ns();
@@ -81,21 +91,31 @@ static enum kvmhb_result react_result(struct kvmhb_monitor *mon)
 	}
 }
 
-/*
- * A guest that comes back is not to crash as it was asked to while it was dead. What one VM was
- * asked for another does not answer.
- */
-static void react_withdraw(struct kvmhb_monitor *mon)
+/* Whoever has not crashed yet, though it was asked to, is not to do so any more. */
+static void react_withdraw_dump(struct kvmhb_monitor *mon)
 {
 	struct kvmhb_reactions *react = mon->reactions;
 
 	lockdep_assert_held(&mon->lock);
 
-	react->last_result = react_result(mon);
-	if (react->last_seq && react->last == KVMHB_STEP_DUMP && mon->vm.pulse)
+	if (react->dump_asked && mon->vm.pulse)
 		kvmhb_pulse_withdraw(mon->vm.pulse);
-	if (react->last == KVMHB_STEP_DUMP || mon->verdict.state == KVMHB_DETACHED)
-		react->last_seq = 0;
+	react->dump_asked = false;
+}
+
+/**
+ * kvmhb_react_settle - what the guest was asked for is not answered from now on
+ * @mon: the monitor; its VM ends, or its guest does not go on as it was
+ */
+void kvmhb_react_settle(struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	if (!mon->reactions)
+		return;
+	mon->reactions->last_result = react_result(mon);
+	mon->reactions->last_seq = 0;
+	react_withdraw_dump(mon);
 }
 
 static void react_report(struct kvmhb_monitor *mon, enum kvmhb_step step,
@@ -129,9 +149,10 @@ static void react_work(struct work_struct *work)
 	plan = kvmhb_policy_plan(&react->policy, &verdict);
 	/* It may have come back to life, or been paused or muted, before we got here. */
 	if (!react->taking || !plan || react->sequence.next >= plan->nr ||
-	    mon->paused_at_ns || react_is_mute(react)) {
+	    mon->paused_at_ns || react_is_mute(react) || kvmhb_monitor_has_beaten(mon)) {
 		react->taking = false;
 		mutex_unlock(&mon->lock);
+		kvmhb_turn_now(&mon->turn);
 		return;
 	}
 	step = plan->steps[react->sequence.next++];
@@ -141,17 +162,23 @@ static void react_work(struct work_struct *work)
 	kvmhb_budget_spend(&react->budget, ktime_get_ns());
 	react->limited = false;
 	react->actions++;
+	kvmhb_react_settle(mon);
 	react->last = step;
-	react->last_seq = 0;
-	if (step == KVMHB_STEP_BACKTRACE || step == KVMHB_STEP_DUMP)
+	react->last_result = KVMHB_RESULT_NONE;
+	if (step == KVMHB_STEP_BACKTRACE || step == KVMHB_STEP_DUMP) {
 		react->last_seq = react_ask(mon, step);
+		react->last_result = KVMHB_RESULT_ASKED;
+		react->dump_asked = step == KVMHB_STEP_DUMP;
+	}
 	vmm = get_pid(mon->vm.vmm);
 	mutex_unlock(&mon->lock);
 
 	result = react_tell(mon, step, vmm);
 
 	mutex_lock(&mon->lock);
-	react->last_result = result;
+	/* Of a guest that was asked there may be an answer by now. */
+	if (result != KVMHB_RESULT_ASKED)
+		react->last_result = result;
 	react_report(mon, step, &verdict, result, vmm);
 	mutex_unlock(&mon->lock);
 	put_pid(vmm);
@@ -175,7 +202,10 @@ bool kvmhb_react_to(struct kvmhb_monitor *mon)
 	if (!react)
 		return true;
 	if (react->sequence.state != state) {
-		react_withdraw(mon);
+		if (state == KVMHB_DETACHED)
+			kvmhb_react_settle(mon);
+		else
+			react_withdraw_dump(mon);
 		kvmhb_sequence_go_on(&react->sequence, &mon->verdict);
 		react->fresh = true;
 		react->taking = false;
@@ -209,10 +239,11 @@ bool kvmhb_react_watches(const struct kvmhb_monitor *mon)
  * @mon: the monitor, whose VM runs
  * @elapsed_ns: time since the look before, ns
  * @run_ns: of it, the time in which the guest could have run, ns
+ * @held: host or VMM keep the guest from running, or the host is in trouble
  *
  * Return: when to look again for that, ns from now, or %KVMHB_NO_DEADLINE.
  */
-u64 kvmhb_react(struct kvmhb_monitor *mon, u64 elapsed_ns, u64 run_ns)
+u64 kvmhb_react(struct kvmhb_monitor *mon, u64 elapsed_ns, u64 run_ns, bool held)
 {
 	struct kvmhb_reactions *react = mon->reactions;
 	const struct kvmhb_plan *plan;
@@ -231,7 +262,9 @@ u64 kvmhb_react(struct kvmhb_monitor *mon, u64 elapsed_ns, u64 run_ns)
 	react->fresh = false;
 	due_in_ns = kvmhb_sequence_due_in_ns(&react->sequence, &react->policy, plan);
 	if (due_in_ns)
-		return due_in_ns;
+		return max(due_in_ns, REACT_LOOK_MIN_NS);
+	if (held && kvmhb_can_run(&mon->verdict))
+		return REACT_HELD_NS;
 
 	if (kvmhb_budget_is_spent(&react->budget, &react->policy, ktime_get_ns())) {
 		react->sequence.over = true;
@@ -242,8 +275,13 @@ u64 kvmhb_react(struct kvmhb_monitor *mon, u64 elapsed_ns, u64 run_ns)
 		return KVMHB_NO_DEADLINE;
 	}
 	react->taking = true;
-	queue_work(system_unbound_wq, &react->work);
+	queue_work(react_wq, &react->work);
 	return KVMHB_NO_DEADLINE;
+}
+
+static unsigned long react_unmute_in(u64 left_ns)
+{
+	return nsecs_to_jiffies(min(left_ns, REACT_UNMUTE_NS)) + 1;
 }
 
 /* The mute is over: what is still bad is announced, and something done about it. */
@@ -256,9 +294,7 @@ static void react_unmute(struct work_struct *work)
 	mutex_lock(&mon->lock);
 	left_ns = react_mute_left_ns(react);
 	if (left_ns) {
-		/* It was made longer meanwhile, or jiffies are ahead of the clock. */
-		queue_delayed_work(system_unbound_wq, &react->unmute,
-				   nsecs_to_jiffies(left_ns) + 1);
+		queue_delayed_work(react_wq, &react->unmute, react_unmute_in(left_ns));
 	} else if (react_is_mute(react)) {
 		react->mute_until_ns = 0;
 		react->fresh = true;
@@ -292,12 +328,22 @@ static struct kvmhb_reactions *react_provide(struct kvmhb_monitor *mon)
 	return react;
 }
 
+/* The steps about a state are others than before: they begin with the first. */
+static void react_begin(struct kvmhb_reactions *react, enum kvmhb_state state)
+{
+	if (react->sequence.state != state)
+		return;
+	react->sequence = (struct kvmhb_sequence) { .state = state };
+	react->fresh = true;
+	react->taking = false;
+}
+
 /**
  * kvmhb_react_configure - change what is done about a guest that is dead
  * @mon: the monitor
  * @change: what changes
  *
- * An outage that lasts is not too late for it.
+ * An outage that lasts is not too late for it: the steps of another list begin with the first.
  *
  * Return: 0; -ERANGE if a value is out of its range; -ENOMEM. Nothing changes on error.
  * Context: process; takes @mon->lock.
@@ -321,10 +367,14 @@ int kvmhb_react_configure(struct kvmhb_monitor *mon, const struct kvmhb_policy_c
 		goto unlock;
 	}
 	watched = kvmhb_react_watches(mon);
-	if (change->on_unresponsive)
+	if (change->on_unresponsive) {
 		react->policy.on_unresponsive = *change->on_unresponsive;
-	if (change->on_panicked)
+		react_begin(react, KVMHB_UNRESPONSIVE);
+	}
+	if (change->on_panicked) {
 		react->policy.on_panicked = *change->on_panicked;
+		react_begin(react, KVMHB_PANICKED);
+	}
 	if (change->delay_ns)
 		react->policy.delay_ns = *change->delay_ns;
 	if (change->max)
@@ -358,8 +408,8 @@ int kvmhb_react_mute(struct kvmhb_monitor *mon, u64 ns)
 	react = react_provide(mon);
 	if (react && (ns || react->mute_until_ns)) {
 		react->mute_until_ns = ktime_get_ns() + ns;
-		mod_delayed_work(system_unbound_wq, &react->unmute,
-				 ns ? nsecs_to_jiffies(ns) + 1 : 0);
+		mod_delayed_work(react_wq, &react->unmute, ns ? react_unmute_in(ns) : 0);
+		react_withdraw_dump(mon);
 	}
 	mutex_unlock(&mon->lock);
 	return react ? 0 : -ENOMEM;
@@ -407,10 +457,10 @@ void kvmhb_react_flush(struct kvmhb_monitor *mon)
 }
 
 /**
- * kvmhb_react_uninit - undo all of kvmhb_react_configure() and kvmhb_react_mute()
+ * kvmhb_react_stop - do and announce nothing any more
  * @mon: the monitor, detached; nobody else knows it any more
  */
-void kvmhb_react_uninit(struct kvmhb_monitor *mon)
+void kvmhb_react_stop(struct kvmhb_monitor *mon)
 {
 	struct kvmhb_reactions *react = mon->reactions;
 
@@ -418,6 +468,26 @@ void kvmhb_react_uninit(struct kvmhb_monitor *mon)
 		return;
 	cancel_delayed_work_sync(&react->unmute);
 	cancel_work_sync(&react->work);
-	kfree(react);
-	mon->reactions = NULL;
+}
+
+/**
+ * kvmhb_reacts_init - prepare to react
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kvmhb_reacts_init(void)
+{
+	react_wq = alloc_workqueue("kvm_heartbeat_react",
+				   WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	return react_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * kvmhb_reacts_exit - undo kvmhb_reacts_init()
+ *
+ * No monitor is left.
+ */
+void kvmhb_reacts_exit(void)
+{
+	destroy_workqueue(react_wq);
 }

@@ -26,6 +26,7 @@ struct kvmhb_monitor;
  * @last: the last of them
  * @last_result: what came of it
  * @last_seq: if the guest was asked: the number of the request, as long as it may be answered
+ * @dump_asked: the pulse page may have a request for a dump
  * @mute_until_ns: until when nothing is to be announced and nothing done, ns of CLOCK_MONOTONIC;
  *	0: @unmute has ended that
  * @muted: how many changes of state were not announced
@@ -48,6 +49,7 @@ struct kvmhb_reactions {
 	enum kvmhb_step last;
 	enum kvmhb_result last_result;
 	u32 last_seq;
+	bool dump_asked;
 	u64 mute_until_ns;
 	u64 muted;
 	u64 held;
@@ -93,11 +95,14 @@ int kvmhb_react_configure(struct kvmhb_monitor *mon, const struct kvmhb_policy_c
 int kvmhb_react_mute(struct kvmhb_monitor *mon, u64 ns);
 void kvmhb_react_show(struct kvmhb_monitor *mon, struct kvmhb_reactions_shown *shown);
 void kvmhb_react_flush(struct kvmhb_monitor *mon);
-void kvmhb_react_uninit(struct kvmhb_monitor *mon);
+void kvmhb_react_stop(struct kvmhb_monitor *mon);
+int kvmhb_reacts_init(void);
+void kvmhb_reacts_exit(void);
 
 /* With the monitor's lock held. */
 bool kvmhb_react_to(struct kvmhb_monitor *mon);
 bool kvmhb_react_watches(const struct kvmhb_monitor *mon);
-u64 kvmhb_react(struct kvmhb_monitor *mon, u64 elapsed_ns, u64 run_ns);
+void kvmhb_react_settle(struct kvmhb_monitor *mon);
+u64 kvmhb_react(struct kvmhb_monitor *mon, u64 elapsed_ns, u64 run_ns, bool held);
 
 #endif /* KVMHB_REACT_H */

@@ -367,14 +367,29 @@ static const struct vfio_device_ops vfio_ops = {
 #endif
 };
 
+/* A monitor that is to do nothing needs no memory for that. */
+static int vfio_apply_policy(struct kvmhb_monitor *mon, const struct kvmhb_policy *policy)
+{
+	const struct kvmhb_policy_change change = {
+		.on_unresponsive = &policy->on_unresponsive,
+		.on_panicked = &policy->on_panicked,
+	};
+
+	if (!policy->on_unresponsive.nr && !policy->on_panicked.nr)
+		return 0;
+	return kvmhb_react_configure(mon, &change);
+}
+
 /**
  * kvmhb_vfio_create - offer a device to VFIO
  * @dev: its parent; outlives it
  * @config: the configuration that it begins with
+ * @policy: what is done about outages; its steps alone count
  *
  * Return: the device or an errno as a pointer.
  */
-struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_config *config)
+struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_config *config,
+				     const struct kvmhb_policy *policy)
 {
 	struct kvmhb_vfio *face;
 	int ret;
@@ -385,7 +400,8 @@ struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_conf
 	kvmhb_device_init(&face->hb, dev, config, &vfio_monitor_ops);
 	kvmhb_vfio_can_migrate(face);
 
-	ret = vfio_register_emulated_iommu_dev(&face->vdev);
+	ret = vfio_apply_policy(&face->hb.monitor, policy) ?:
+	      vfio_register_emulated_iommu_dev(&face->vdev);
 	if (ret) {
 		vfio_put_device(&face->vdev);
 		return ERR_PTR(ret);

@@ -50,7 +50,8 @@ static inline struct kvmhb_vfio *kvmhb_vfio_of(struct kvmhb_monitor *mon)
 	return container_of(mon, struct kvmhb_vfio, hb.monitor);
 }
 
-struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_config *config);
+struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_config *config,
+				     const struct kvmhb_policy *policy);
 void kvmhb_vfio_remove(struct kvmhb_vfio *face);
 
 void kvmhb_vfio_can_migrate(struct kvmhb_vfio *face);

@@ -712,7 +712,8 @@ def test_hibernate(run):
         guest.run("echo 10 > /sys/module/suspend/parameters/pm_test_delay && echo freezer > /sys/power/pm_test")
         # Nor is a task that waits meanwhile.
         guest.run(f"insmod {FAULT_KO} && echo {2 * SEC} > {BLOCKED}")
-        guest.run(f"echo 600000 > {FAULT}/block_ms; echo mem > /sys/power/state; echo 0 > {FAULT}/block_ms")
+        guest.run(f"echo 600000 > {FAULT}/block_ms; echo mem > /sys/power/state; echo 0 > {FAULT}/block_ms; "
+                  f"echo {120 * SEC} > {BLOCKED}")
         monitor.wait_beats(2)
         expect(monitor.history(since), [], "while userspace was frozen")
         # It is judged again from then on.

@@ -453,6 +453,7 @@ def react_limited(stage, since):
 def react_pause(stage, since):
     """All CPUs spin, and the VM is stopped to be looked at"""
     with Reactions(stage, on_unresponsive="pause") as reactions:
+        stage.guest.forget_events("STOP")
         stage.fault("spin", "all")
         stage.monitor.wait_event("action", since, step="pause", cause="hung", result="done")
         stage.guest.qmp_event("STOP")
@@ -484,6 +485,8 @@ def react_kill(stage, since):
 def react_in_time(stage, since):
     """All CPUs spin, and go on before the VMM would have been killed: they print their stacks, and live"""
     before = stacks(stage)
+    if before:
+        stage.wait(10000)   # it does not do so more often
     with Reactions(stage, on_unresponsive="backtrace kill", action_delay_ns=3600 * SEC) as reactions:
         stage.fault("spin", "all", stage.timeouts(4))
         stage.monitor.wait_state("alive", stage.monitor.events.index(stage.outage(since, "hung")))
@@ -809,7 +812,7 @@ def fsfreeze(stage, since):
     stage.guest.run(wait.format("grep -q '^State:.D' /proc/$pid/status"))
     stage.guest.run(f"fsfreeze --unfreeze {disk}")
     stage.guest.run(wait.format("! grep -q '^State:.[^Z]' /proc/$pid/status"))
-    stage.guest.run(f"echo {120 * SEC} > {BLOCKED}; umount {disk}; rm /tmp/go")
+    stage.guest.run(f"echo {120 * SEC} > {BLOCKED}; rm {disk}/open {disk}/new /tmp/go; umount {disk}")
 
 
 @scenario("stopped:reboot", "waiting", "alive")

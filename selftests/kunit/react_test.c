@@ -129,6 +129,66 @@ static void react_takes_back_what_it_asked(struct kunit *test)
 			KVM_HEARTBEAT_REQUEST_NONE);
 }
 
+static u32 asked_for(struct monitor_test *m)
+{
+	return le32_to_cpu(m->pulse.header->request) & KVM_HEARTBEAT_REQUEST_WHAT;
+}
+
+/* Nor when something else is done about it, nor when nothing is to be done. */
+static void react_takes_back_sooner(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "dump pause", "none");
+
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	KUNIT_EXPECT_EQ(test, asked_for(m), KVM_HEARTBEAT_REQUEST_DUMP);
+	silence_goes_on(m, HOUR + MINUTE);
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+	KUNIT_EXPECT_EQ(test, asked_for(m), KVM_HEARTBEAT_REQUEST_NONE);
+
+	beat(m);
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	KUNIT_EXPECT_EQ(test, asked_for(m), KVM_HEARTBEAT_REQUEST_DUMP);
+	KUNIT_ASSERT_EQ(test, kvmhb_react_mute(&m->mon, HOUR), 0);
+	KUNIT_EXPECT_EQ(test, asked_for(m), KVM_HEARTBEAT_REQUEST_NONE);
+}
+
+/* A beat that nobody has looked at yet is a sign of life, too. */
+static void react_beaten_meanwhile(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "backtrace pause", "none");
+	struct kvmhb_reactions *react = m->mon.reactions;
+
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	mutex_lock(&m->mon.lock);
+	react->taking = true;
+	queue_work(react_wq, &react->work);
+	atomic64_set(&m->mon.tally.last_beat_at_ns, ktime_get_ns());
+	mutex_unlock(&m->mon.lock);
+	flush_work(&react->work);
+	flush_work(&m->mon.turn.work);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "beaten");
+}
+
+/* A list that is changed while an outage lasts begins with its first step. */
+static void react_another_list(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "backtrace", "none");
+	struct kvmhb_plan plan;
+	const struct kvmhb_policy_change change = { .on_unresponsive = &plan };
+	const struct kvmhb_policy_change other = { .on_panicked = &plan };
+
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	KUNIT_ASSERT_EQ(test, kvmhb_plan_parse(&plan, "pause"), 0);
+	KUNIT_ASSERT_EQ(test, kvmhb_react_configure(&m->mon, &other), 0);
+	react_now(m);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	KUNIT_ASSERT_EQ(test, kvmhb_react_configure(&m->mon, &change), 0);
+	react_now(m);
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+	expect_shown(test, m, 2, KVMHB_STEP_PAUSE, KVMHB_RESULT_DONE, "another list");
+}
+
 /* What the guest answers is shown, whatever else it writes there. */
 static void react_answers(struct kunit *test)
 {
@@ -147,6 +207,11 @@ static void react_answers(struct kunit *test)
 	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "nonsense");
 	header->request_ack = cpu_to_le32((seq + 0x100) | KVM_HEARTBEAT_ANSWER_OBEYED);
 	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "another request");
+
+	/* It is still so when the page has gone. */
+	header->request_ack = cpu_to_le32(seq | KVM_HEARTBEAT_ANSWER_OBEYED);
+	kvmhb_monitor_reset(&m->mon);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_OBEYED, "reset");
 }
 
 /* Nobody acts on what nobody understands, nor on anything but an outage. */
@@ -381,6 +446,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(react_step_by_step),
 	KUNIT_CASE(react_signs_of_life),
 	KUNIT_CASE(react_takes_back_what_it_asked),
+	KUNIT_CASE(react_takes_back_sooner),
+	KUNIT_CASE(react_beaten_meanwhile),
+	KUNIT_CASE(react_another_list),
 	KUNIT_CASE(react_answers),
 	KUNIT_CASE(react_not_about_the_innocent),
 	KUNIT_CASE(react_not_in_a_pause),
