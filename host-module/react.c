@@ -18,12 +18,6 @@
 #define REACT_WINDOW_MIN_NS	NSEC_PER_SEC
 #define REACT_WINDOW_MAX_NS	(7 * 24 * 3600 * NSEC_PER_SEC)
 
-/* Until that is said to be over: what was held back is announced before anything is done. */
-static bool react_is_mute(const struct kvmhb_reactions *react)
-{
-	return react->mute_until_ns;
-}
-
 /* How soon a worker looks that is to end a mute: timers of hours may be late by hours. */
 #define REACT_UNMUTE_NS		(10 * NSEC_PER_SEC)
 
@@ -33,6 +27,12 @@ static bool react_is_mute(const struct kvmhb_reactions *react)
 
 /* Neither behind other work, nor for memory: a host in need is to act, too. */
 static struct workqueue_struct *react_wq;
+
+/* Until that is said to be over: what was held back is announced before anything is done. */
+static bool react_is_mute(const struct kvmhb_reactions *react)
+{
+	return react->mute_until_ns;
+}
 
 static u64 react_mute_left_ns(const struct kvmhb_reactions *react)
 {
@@ -162,9 +162,10 @@ static void react_work(struct work_struct *work)
 	kvmhb_budget_spend(&react->budget, ktime_get_ns());
 	react->limited = false;
 	react->actions++;
-	kvmhb_react_settle(mon);
+	react_withdraw_dump(mon);
 	react->last = step;
 	react->last_result = KVMHB_RESULT_NONE;
+	react->last_seq = 0;
 	if (step == KVMHB_STEP_BACKTRACE || step == KVMHB_STEP_DUMP) {
 		react->last_seq = react_ask(mon, step);
 		react->last_result = KVMHB_RESULT_ASKED;

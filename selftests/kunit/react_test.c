@@ -254,6 +254,48 @@ static void react_not_in_a_pause(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->stops, 1);
 }
 
+/* What a look finds after such a wait. Nothing comes of it, nor of the looks that follow. */
+static u64 react_once(struct monitor_test *m, u64 waited_ns, bool held, bool *taking)
+{
+	struct kvmhb_reactions *react = m->mon.reactions;
+	u64 look_in_ns;
+
+	mutex_lock(&m->mon.lock);
+	react->sequence.waited_ns = waited_ns;
+	react->sequence.over = false;
+	look_in_ns = kvmhb_react(&m->mon, 0, 0, held);
+	*taking = react->taking;
+	react->taking = false;
+	react->sequence.over = true;
+	mutex_unlock(&m->mon.lock);
+	flush_work(&react->work);
+	return look_in_ns;
+}
+
+/* Nor while anything else keeps it from running, unless it cannot run any more anyway. */
+static void react_not_while_held(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "backtrace pause", "none");
+	bool taking;
+
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	KUNIT_EXPECT_EQ(test, react_once(m, HOUR - MINUTE, false, &taking), MINUTE);
+	/* What is all but due is not waited for in nanoseconds. */
+	KUNIT_EXPECT_EQ(test, react_once(m, HOUR - 1, false, &taking), MS);
+	KUNIT_EXPECT_FALSE(test, taking);
+	KUNIT_EXPECT_EQ(test, react_once(m, HOUR, true, &taking), REACT_HELD_NS);
+	KUNIT_EXPECT_FALSE(test, taking);
+	KUNIT_EXPECT_EQ(test, react_once(m, HOUR, false, &taking), KVMHB_NO_DEADLINE);
+	KUNIT_EXPECT_TRUE(test, taking);
+
+	mutex_lock(&m->mon.lock);
+	kvmhb_monitor_change(&m->mon, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_KVM_ERROR);
+	mutex_unlock(&m->mon.lock);
+	KUNIT_EXPECT_EQ(test, react_once(m, HOUR, true, &taking), KVMHB_NO_DEADLINE);
+	KUNIT_EXPECT_TRUE(test, taking);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+}
+
 /* A guest that has panicked may have a crash kernel: the first step waits, too. */
 static void react_to_a_panic(struct kunit *test)
 {
@@ -397,6 +439,23 @@ static void react_mute_is_changed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->stops, 1);
 }
 
+/* A mute that ends after the VM has: nobody is left on a list when its monitor goes. */
+static void react_mute_outlives_the_vm(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "none", "none");
+	struct kvmhb_reporter *reporter = &m->mon.reporter;
+
+	mute_for(test, m, HOUR);
+	kvmhb_monitor_detach(&m->mon);
+	KUNIT_EXPECT_NE(test, m->mon.reactions->held, 0);
+	/* Whoever polls is told later. */
+	reporter->notify_from_ns = U64_MAX;
+	mute_for(test, m, 0);
+	flush_delayed_work(&m->mon.reactions->unmute);
+	kunit_release_action(test, monitor_test_exit, m);
+	KUNIT_EXPECT_TRUE(test, list_empty(&reporter->notify_entry));
+}
+
 static void react_settings(struct kunit *test)
 {
 	static const struct {
@@ -452,12 +511,14 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(react_answers),
 	KUNIT_CASE(react_not_about_the_innocent),
 	KUNIT_CASE(react_not_in_a_pause),
+	KUNIT_CASE(react_not_while_held),
 	KUNIT_CASE(react_to_a_panic),
 	KUNIT_CASE(react_to_a_panic_and_a_pause),
 	KUNIT_CASE(react_to_an_early_panic),
 	KUNIT_CASE(react_limited),
 	KUNIT_CASE(react_muted),
 	KUNIT_CASE(react_mute_is_changed),
+	KUNIT_CASE(react_mute_outlives_the_vm),
 	KUNIT_CASE(react_settings),
 	{}
 };
