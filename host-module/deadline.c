@@ -17,26 +17,32 @@ static enum kvmhb_cause deadline_cause(const struct kvmhb_verdict *verdict)
 		return KVMHB_CAUSE_NO_BOOT;
 	if (verdict->state == KVMHB_STOPPED && verdict->cause == KVMHB_CAUSE_SHUTDOWN)
 		return KVMHB_CAUSE_NO_SHUTDOWN;
+	if (verdict->cause == KVMHB_CAUSE_DUMPING)
+		return KVMHB_CAUSE_PANIC;
 	return KVMHB_CAUSE_NONE;
 }
 
 /**
  * kvmhb_deadline_ns - the deadline that a guest has
- * @deadlines: what users set
+ * @deadlines: what users set, or NULL
  * @verdict: state and cause
+ * @timeout_ns: the timeout by which a crash kernel has to beat, ns
  *
  * A guest that suspends, or whose driver was unloaded, may be without a driver for any time.
  *
- * Return: ns on the run clock since the state began, or 0 if there is none.
+ * Return: ns on the run clock since the state began, or since the last beat of a crash kernel;
+ * 0 if there is none.
  */
 u64 kvmhb_deadline_ns(const struct kvmhb_deadlines *deadlines,
-		      const struct kvmhb_verdict *verdict)
+		      const struct kvmhb_verdict *verdict, u64 timeout_ns)
 {
 	switch (deadline_cause(verdict)) {
 	case KVMHB_CAUSE_NO_BOOT:
-		return deadlines->boot_ns;
+		return deadlines ? deadlines->boot_ns : 0;
 	case KVMHB_CAUSE_NO_SHUTDOWN:
-		return deadlines->shutdown_ns;
+		return deadlines ? deadlines->shutdown_ns : 0;
+	case KVMHB_CAUSE_PANIC:
+		return timeout_ns;
 	default:
 		return 0;
 	}
@@ -72,7 +78,8 @@ u64 kvmhb_deadline_run_ns(const struct kvmhb_case *c, u64 elapsed_ns)
 
 /**
  * kvmhb_deadline_rule - judge a guest that has a deadline
- * @c: all that is known; @c->run_ns and @c->silence_ns are since the deadline began
+ * @c: all that is known; @c->run_ns and @c->silence_ns are since the deadline began, which
+ *	each beat of a crash kernel does anew
  * @deadline_ns: the deadline, ns on the run clock, not 0
  *
  * Whatever the host has done to a guest until then is not in its run clock. What it does to it
@@ -82,11 +89,15 @@ u64 kvmhb_deadline_run_ns(const struct kvmhb_case *c, u64 elapsed_ns)
  */
 struct kvmhb_ruling kvmhb_deadline_rule(const struct kvmhb_case *c, u64 deadline_ns)
 {
+	bool dumping = c->so_far.cause == KVMHB_CAUSE_DUMPING;
+	u64 run_ns = dumping && deadline_is_broken(c) ? c->silence_ns : c->run_ns;
 	u64 look_in_ns = clamp(deadline_ns / 64, DEADLINE_LOOK_MIN_NS, DEADLINE_LOOK_MAX_NS);
 	struct kvmhb_ruling ruling = { c->so_far, look_in_ns };
 
-	if (c->run_ns < deadline_ns) {
-		ruling.look_in_ns = clamp(deadline_ns - c->run_ns, NSEC_PER_MSEC, look_in_ns);
+	if (run_ns < deadline_ns) {
+		/* One that beats has nothing to be seen at in between. */
+		ruling.look_in_ns = clamp(deadline_ns - run_ns, NSEC_PER_MSEC,
+					  dumping ? DEADLINE_LOOK_MAX_NS : look_in_ns);
 		return ruling;
 	}
 	if (!deadline_is_broken(c)) {
@@ -97,7 +108,7 @@ struct kvmhb_ruling kvmhb_deadline_rule(const struct kvmhb_case *c, u64 deadline
 			return ruling;
 		}
 	}
-	ruling.verdict.state = KVMHB_UNRESPONSIVE;
+	ruling.verdict.state = dumping ? KVMHB_PANICKED : KVMHB_UNRESPONSIVE;
 	ruling.verdict.cause = deadline_cause(&c->so_far);
 	ruling.look_in_ns = KVMHB_NO_DEADLINE;
 	return ruling;

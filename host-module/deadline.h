@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Deadlines of a guest that is not armed: by when it has to boot, and by when to end. Pure
- * functions, tested by selftests/kunit.
+ * Deadlines of a guest that is not armed: by when it has to boot, by when to end, and by when
+ * its crash kernel has to beat again. Pure functions, tested by selftests/kunit.
  */
 #ifndef KVMHB_DEADLINE_H
 #define KVMHB_DEADLINE_H
@@ -27,7 +27,7 @@ struct kvmhb_deadlines {
 };
 
 u64 kvmhb_deadline_ns(const struct kvmhb_deadlines *deadlines,
-		      const struct kvmhb_verdict *verdict);
+		      const struct kvmhb_verdict *verdict, u64 timeout_ns);
 u64 kvmhb_deadline_run_ns(const struct kvmhb_case *c, u64 elapsed_ns);
 struct kvmhb_ruling kvmhb_deadline_rule(const struct kvmhb_case *c, u64 deadline_ns);
 

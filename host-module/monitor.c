@@ -23,6 +23,18 @@ u64 kvmhb_monitor_now_ns(const struct kvmhb_monitor *mon)
 	return mon->paused_at_ns ?: ktime_get_ns();
 }
 
+/* The state, as far as beats go: those of a crash kernel count, and those of the dead. */
+static enum kvmhb_state monitor_beat_state(const struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	if (mon->verdict.cause == KVMHB_CAUSE_DUMPING)
+		return KVMHB_ALIVE;
+	if (kvmhb_may_revive(&mon->verdict, mon->lifecycle))
+		return KVMHB_UNRESPONSIVE;
+	return kvmhb_verdict_beat_state(&mon->verdict);
+}
+
 /**
  * kvmhb_monitor_missing - what a silence that still lasts adds to the missed beats
  * @mon: the monitor
@@ -35,7 +47,7 @@ u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon)
 
 	lockdep_assert_held(&mon->lock);
 
-	return kvmhb_outages_missing(&mon->outages, kvmhb_verdict_beat_state(&mon->verdict),
+	return kvmhb_outages_missing(&mon->outages, monitor_beat_state(mon),
 				     mon->timing.interval_ns, excused_ns,
 				     kvmhb_monitor_now_ns(mon));
 }
@@ -91,7 +103,7 @@ u64 kvmhb_monitor_deadline_ns(const struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
-	return mon->deadlines ? kvmhb_deadline_ns(mon->deadlines, &mon->verdict) : 0;
+	return kvmhb_deadline_ns(mon->deadlines, &mon->verdict, mon->judging.timeout_ns);
 }
 
 /**
@@ -115,14 +127,33 @@ void kvmhb_monitor_begin_deadline(struct kvmhb_monitor *mon)
  * kvmhb_monitor_has_beaten - whether a guest that is silent has beaten since
  * @mon: the monitor
  *
- * Return: true if the next look will find it alive.
+ * Return: true if the next look will find it alive, or its crash kernel.
  */
 bool kvmhb_monitor_has_beaten(const struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
-	return kvmhb_verdict_is_armed(&mon->verdict) && !kvmhb_state_beats(mon->verdict.state) &&
+	return kvmhb_state_is_armed(monitor_beat_state(mon)) &&
+	       !kvmhb_verdict_beats(&mon->verdict) &&
 	       kvmhb_tally_last_beat_at_ns(&mon->tally) != mon->outages.silent_since_ns;
+}
+
+/* One printed the oops, and another one may ring before that gets to it. */
+#define OOPS_BEATS	2
+
+/**
+ * kvmhb_monitor_has_oopsed - whether a silence that begins now is the end of a guest's kernel
+ * @mon: the monitor
+ *
+ * Return: true if the guest has not beaten on since it said that it met a fault.
+ */
+bool kvmhb_monitor_has_oopsed(const struct kvmhb_monitor *mon)
+{
+	u32 beats = atomic64_read(&mon->tally.beats);
+
+	lockdep_assert_held(&mon->lock);
+
+	return mon->lifecycle == KVM_HEARTBEAT_OOPS && beats - mon->oops_beats <= OOPS_BEATS;
 }
 
 /**
@@ -149,15 +180,17 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 	lockdep_assert_held(&mon->lock);
 
 	transition.judged = judged;
-	transition.gone_ns = kvmhb_outages_change(&mon->outages, mon->verdict.state, new.state,
+	transition.gone_ns = kvmhb_outages_change(&mon->outages,
+						  kvmhb_verdict_beats(&mon->verdict) ?
+						  KVMHB_ALIVE : mon->verdict.state, new.state,
 						  last_at_ns, kvmhb_monitor_now_ns(mon));
 	kvmhb_life_change(&mon->life, mon->verdict.state, new.state);
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
 	mon->verdict = new;
 	if (kvmhb_state_beats(new.state))
-		mon->living = new;
+		mon->living = new.cause;
 	ASSERT_EXCLUSIVE_WRITER(mon->tally.state);
-	WRITE_ONCE(mon->tally.state, kvmhb_verdict_beat_state(&new));
+	WRITE_ONCE(mon->tally.state, monitor_beat_state(mon));
 	kvmhb_monitor_begin_deadline(mon);
 	transition.muted = !kvmhb_react_to(mon);
 	kvmhb_report(&mon->reporter, &transition);
@@ -268,6 +301,7 @@ static void monitor_watch(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmh
 		.beaten = kvmhb_verdict_is_armed(&mon->verdict) &&
 			  !kvmhb_state_beats(mon->verdict.state) &&
 			  last_at_ns != mon->outages.silent_since_ns,
+		.oopsed = kvmhb_monitor_has_oopsed(mon),
 		.due_at_ns = kvmhb_turn_due_at_ns(&mon->turn),
 		.asked_at_ns = READ_ONCE(mon->turn.asked_at_ns),
 	};
@@ -299,12 +333,15 @@ static u64 monitor_keep_deadline(struct kvmhb_monitor *mon, struct kvmhb_case *c
 	if (!deadline_ns)
 		return KVMHB_NO_DEADLINE;
 
-	deadlines->elapsed_ns += elapsed_ns;
-	deadlines->run_ns += kvmhb_deadline_run_ns(c, elapsed_ns);
-	c->silence_ns = deadlines->elapsed_ns;
-	c->run_ns = deadlines->run_ns;
+	/* Of a crash kernel's silence the watch keeps count, as of any other's. */
+	if (mon->verdict.cause != KVMHB_CAUSE_DUMPING) {
+		deadlines->elapsed_ns += elapsed_ns;
+		deadlines->run_ns += kvmhb_deadline_run_ns(c, elapsed_ns);
+		c->silence_ns = deadlines->elapsed_ns;
+		c->run_ns = deadlines->run_ns;
+	}
 	ruling = kvmhb_deadline_rule(c, deadline_ns);
-	if (ruling.verdict.state != mon->verdict.state) {
+	if (monitor_is_news(mon, &ruling.verdict)) {
 		kvmhb_watch_keep(&mon->watch, &ruling.verdict, c);
 		monitor_set_verdict(mon, ruling.verdict, kvmhb_tally_last_beat_at_ns(&mon->tally),
 				    &mon->watch.judged);
@@ -331,7 +368,7 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 		elapsed_ns = mon->watch.seen_at_ns - before_ns;
 		run_ns = elapsed_ns - mon->watch.just_denied_ns;
 	} else if (kvmhb_monitor_watches(mon)) {
-		monitor_watch(mon, kvmhb_tally_last_beat_at_ns(&mon->tally), &c);
+		monitor_watch(mon, kvmhb_tally_ask(&mon->tally), &c);
 		elapsed_ns = mon->watch.seen_at_ns - before_ns;
 		run_ns = kvmhb_deadline_run_ns(&c, elapsed_ns);
 		look_in_ns = monitor_keep_deadline(mon, &c, elapsed_ns);
@@ -343,6 +380,19 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 		return look_in_ns;
 	held = kvmhb_all_out(&c) || c.host_late;
 	return min(look_in_ns, kvmhb_react(mon, elapsed_ns, run_ns, held));
+}
+
+/* Takes back what was concluded of a guest, or of its crash kernel, if it has beaten since. */
+static void monitor_revive(struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	if (!kvmhb_may_revive(&mon->verdict, mon->lifecycle) || !kvmhb_monitor_has_beaten(mon))
+		return;
+	if (mon->lifecycle == KVM_HEARTBEAT_DUMPING)
+		kvmhb_monitor_change(mon, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING);
+	else
+		kvmhb_monitor_change(mon, KVMHB_ALIVE, KVMHB_CAUSE_NONE);
 }
 
 /**
@@ -357,9 +407,11 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 
 	monitor_end_retuning(mon);
 	mon->judging = kvmhb_timing_resolved(&mon->timing, kvmhb_host_resolution_ns());
-	if (!mon->paused_at_ns)
+	if (!mon->paused_at_ns) {
+		monitor_revive(mon);
 		look_in_ns = monitor_look_and_react(mon);
-	WRITE_ONCE(mon->tally.attention, !kvmhb_state_beats(mon->verdict.state));
+	}
+	WRITE_ONCE(mon->tally.attention, !kvmhb_verdict_beats(&mon->verdict));
 	monitor_look_again(mon, look_in_ns);
 }
 
@@ -374,18 +426,23 @@ static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 
 	if (!kvmhb_lifecycle(&new, word))
 		return;
+	if (word == KVM_HEARTBEAT_OOPS) {
+		mon->lifecycle = word;
+		mon->oops_beats = atomic64_read(&mon->tally.beats);
+		return;
+	}
 
+	atomic64_add(kvmhb_monitor_missing(mon), &mon->tally.missed);
 	mon->lifecycle = word;
 	WRITE_ONCE(mon->tally.lost, false);
-	atomic64_add(kvmhb_monitor_missing(mon), &mon->tally.missed);
-	if (word == KVM_HEARTBEAT_ARM) {
+	if (word == KVM_HEARTBEAT_ARM || word == KVM_HEARTBEAT_DUMPING) {
 		kvmhb_tally_arm(&mon->tally);
 		monitor_end_retuning(mon);
 		kvmhb_watch_restart(&mon->watch, mon->vm.kvm, mon->vm.pulse);
 		due_at_ns = mon->watch.seen_at_ns + kvmhb_late_ns(&mon->judging);
 	}
 	kvmhb_monitor_change(mon, new.state, new.cause);
-	WRITE_ONCE(mon->tally.attention, !kvmhb_state_is_armed(mon->verdict.state));
+	WRITE_ONCE(mon->tally.attention, !kvmhb_verdict_beats(&mon->verdict));
 	kvmhb_turn_bring_forward(&mon->turn, due_at_ns);
 	/* As often as a user sets an interval: the turn is still that of the one before. */
 	if ((retuning && !mon->retuning) || kvmhb_monitor_watches(mon))

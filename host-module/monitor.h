@@ -78,8 +78,10 @@ struct kvmhb_monitor_ops {
  * @moves: the VM goes on elsewhere if it ends now; never while it runs
  * @lifecycle: the last word that the guest said and the monitor accepted
  * @verdict: state and cause
- * @living: what they were when the guest last beat as it should; means nothing before it
- *	has armed
+ * @living: why it was degraded when it last beat as it should, or none; means nothing before
+ *	it has armed
+ * @oops_beats: how many beats there were when the guest said that its kernel met a fault;
+ *	means nothing unless that was its last word
  * @goodbye: the cause to be given if the VM ends now, or none
  * @life: how often the guest began and ended
  * @outages: silences and outages
@@ -109,7 +111,8 @@ struct kvmhb_monitor {
 	bool moves;
 	u32 lifecycle;
 	struct kvmhb_verdict verdict;
-	struct kvmhb_verdict living;
+	enum kvmhb_cause living;
+	u32 oops_beats;
 	enum kvmhb_cause goodbye;
 	struct kvmhb_life life;
 	struct kvmhb_outages outages;
@@ -194,6 +197,7 @@ void kvmhb_monitor_begin_deadline(struct kvmhb_monitor *mon);
 u64 kvmhb_monitor_deadline_ns(const struct kvmhb_monitor *mon);
 bool kvmhb_monitor_watches(const struct kvmhb_monitor *mon);
 bool kvmhb_monitor_has_beaten(const struct kvmhb_monitor *mon);
+bool kvmhb_monitor_has_oopsed(const struct kvmhb_monitor *mon);
 void kvmhb_monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timing, bool retuning);
 u64 kvmhb_monitor_now_ns(const struct kvmhb_monitor *mon);
 u64 kvmhb_monitor_missing(const struct kvmhb_monitor *mon);

@@ -38,7 +38,11 @@ static struct kvmhb_verdict move_verdict(const struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
-	return mon->verdict.state == KVMHB_PAUSED ? mon->living : mon->verdict;
+	if (mon->verdict.state != KVMHB_PAUSED)
+		return mon->verdict;
+	return (struct kvmhb_verdict) {
+		mon->living == KVMHB_CAUSE_NONE ? KVMHB_ALIVE : KVMHB_DEGRADED, mon->living
+	};
 }
 
 /* What was of a guest that is not armed is as long ago as if the pause had not been. */
@@ -48,7 +52,8 @@ static void move_resume_unarmed(struct kvmhb_monitor *mon, u64 pause_ns)
 
 	lockdep_assert_held(&mon->lock);
 
-	if (mon->verdict.state == KVMHB_UNRESPONSIVE) {
+	if (mon->verdict.state == KVMHB_UNRESPONSIVE ||
+	    kvmhb_may_revive(&mon->verdict, mon->lifecycle)) {
 		mon->outages.silent_since_ns += pause_ns;
 		mon->outages.down_until_ns += pause_ns;
 	}
@@ -106,7 +111,7 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 		 last_at_ns == mon->outages.silent_since_ns;
 	kvmhb_watch_resume(&mon->watch, mon->vm.kvm, silent, last_at_ns);
 	kvmhb_monitor_change(mon, verdict.state, verdict.cause);
-	WRITE_ONCE(mon->tally.attention, !kvmhb_state_beats(verdict.state));
+	WRITE_ONCE(mon->tally.attention, !kvmhb_verdict_beats(&verdict));
 	if (silent)
 		kvmhb_turn_on_timer(&mon->turn, now_ns + mon->judging.timeout_ns);
 	else if (kvmhb_verdict_is_armed(&verdict) || kvmhb_monitor_watches(mon))
@@ -170,6 +175,8 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 	saved->state = verdict.state;
 	saved->cause = verdict.cause;
 	saved->lifecycle = mon->lifecycle;
+	if (saved->lifecycle == KVM_HEARTBEAT_OOPS && !kvmhb_monitor_has_oopsed(mon))
+		saved->lifecycle = KVM_HEARTBEAT_ARM;	/* it has survived that */
 	saved->goodbye = mon->goodbye;
 	saved->lost = READ_ONCE(mon->tally.lost);
 
@@ -252,14 +259,15 @@ void kvmhb_monitor_load(struct kvmhb_monitor *mon, const struct kvmhb_saved *sav
 			 (overdue ? saved->counted_ns : saved->silence_ns) ? last_at_ns : 0);
 	kvmhb_tally_excuse(&mon->tally, last_at_ns, saved->silence_ns - saved->run_ns);
 	mon->lifecycle = saved->lifecycle;
+	mon->oops_beats = saved->beats;
 	mon->goodbye = saved->goodbye;
 	kvmhb_watch_load(&mon->watch, mon->vm.pulse, saved, last_at_ns);
 
 	mon->paused_at_ns = now_ns;
 	mon->arrived = true;
-	mon->living = (struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE };
+	mon->living = KVMHB_CAUSE_NONE;
 	if (kvmhb_state_beats(verdict.state)) {
-		mon->living = verdict;
+		mon->living = verdict.cause;
 		verdict = (struct kvmhb_verdict) { KVMHB_PAUSED, KVMHB_CAUSE_PAUSED };
 	}
 	kvmhb_monitor_change(mon, verdict.state, verdict.cause);

@@ -196,14 +196,13 @@ static void react_work(struct work_struct *work)
 bool kvmhb_react_to(struct kvmhb_monitor *mon)
 {
 	struct kvmhb_reactions *react = mon->reactions;
-	enum kvmhb_state state = mon->verdict.state;
 
 	lockdep_assert_held(&mon->lock);
 
 	if (!react)
 		return true;
-	if (react->sequence.state != state) {
-		if (state == KVMHB_DETACHED)
+	if (react->sequence.about != kvmhb_sequence_about(&mon->verdict)) {
+		if (mon->verdict.state == KVMHB_DETACHED)
 			kvmhb_react_settle(mon);
 		else
 			react_withdraw_dump(mon);
@@ -321,7 +320,7 @@ static struct kvmhb_reactions *react_provide(struct kvmhb_monitor *mon)
 		return NULL;
 	react->mon = mon;
 	kvmhb_policy_init(&react->policy);
-	react->sequence.state = mon->verdict.state;
+	react->sequence.about = kvmhb_sequence_about(&mon->verdict);
 	react->fresh = true;
 	INIT_WORK(&react->work, react_work);
 	INIT_DELAYED_WORK(&react->unmute, react_unmute);
@@ -332,9 +331,9 @@ static struct kvmhb_reactions *react_provide(struct kvmhb_monitor *mon)
 /* The steps about a state are others than before: they begin with the first. */
 static void react_begin(struct kvmhb_reactions *react, enum kvmhb_state state)
 {
-	if (react->sequence.state != state)
+	if (react->sequence.about != state)
 		return;
-	react->sequence = (struct kvmhb_sequence) { .state = state };
+	react->sequence = (struct kvmhb_sequence) { .about = state };
 	react->fresh = true;
 	react->taking = false;
 }

@@ -121,7 +121,7 @@ void kvmhb_policy_init(struct kvmhb_policy *policy)
  * @policy: what users want
  * @verdict: state and cause
  *
- * Nothing is done as long as nobody knows why it is silent.
+ * Nothing is done as long as nobody knows why it is silent, or while its crash kernel lives.
  *
  * Return: the steps, at least one, or NULL.
  */
@@ -132,7 +132,7 @@ const struct kvmhb_plan *kvmhb_policy_plan(const struct kvmhb_policy *policy,
 
 	if (verdict->state == KVMHB_UNRESPONSIVE && verdict->cause != KVMHB_CAUSE_UNKNOWN)
 		plan = &policy->on_unresponsive;
-	else if (verdict->state == KVMHB_PANICKED)
+	else if (verdict->state == KVMHB_PANICKED && verdict->cause != KVMHB_CAUSE_DUMPING)
 		plan = &policy->on_panicked;
 	else
 		return NULL;
@@ -152,6 +152,17 @@ bool kvmhb_can_run(const struct kvmhb_verdict *verdict)
 }
 
 /**
+ * kvmhb_sequence_about - which state steps are taken about
+ * @verdict: state and cause
+ *
+ * Return: the state; that of a guest which lives, while its crash kernel does.
+ */
+enum kvmhb_state kvmhb_sequence_about(const struct kvmhb_verdict *verdict)
+{
+	return verdict->cause == KVMHB_CAUSE_DUMPING ? KVMHB_ALIVE : verdict->state;
+}
+
+/**
  * kvmhb_sequence_due_in_ns - when the next step is due
  * @sequence: how far they are
  * @policy: what users want
@@ -167,7 +178,7 @@ u64 kvmhb_sequence_due_in_ns(const struct kvmhb_sequence *sequence,
 {
 	if (sequence->over || sequence->next >= plan->nr)
 		return KVMHB_NO_DEADLINE;
-	if (!sequence->next && sequence->state == KVMHB_UNRESPONSIVE)
+	if (!sequence->next && sequence->about == KVMHB_UNRESPONSIVE)
 		return 0;
 	return kvmhb_minus(policy->delay_ns, sequence->waited_ns);
 }
@@ -179,8 +190,10 @@ u64 kvmhb_sequence_due_in_ns(const struct kvmhb_sequence *sequence,
  */
 void kvmhb_sequence_go_on(struct kvmhb_sequence *sequence, const struct kvmhb_verdict *verdict)
 {
-	if (sequence->state != verdict->state)
-		*sequence = (struct kvmhb_sequence) { .state = verdict->state };
+	enum kvmhb_state about = kvmhb_sequence_about(verdict);
+
+	if (sequence->about != about)
+		*sequence = (struct kvmhb_sequence) { .about = about };
 }
 
 /**

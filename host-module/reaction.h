@@ -85,14 +85,15 @@ struct kvmhb_budget {
 
 /**
  * struct kvmhb_sequence - how far the steps are that are taken about one outage
- * @state: the state that it is about; any other if there is none
+ * @about: the state that it is about, as kvmhb_sequence_about() has it; any other if there is
+ *	none
  * @next: index of the step that comes next
- * @waited_ns: for how long the guest has shown no sign of life since @state, or since the
+ * @waited_ns: for how long the guest has shown no sign of life since @about, or since the
  *	last step, ns on the run clock
  * @over: no more is to be done about it
  */
 struct kvmhb_sequence {
-	enum kvmhb_state state;
+	enum kvmhb_state about;
 	unsigned int next;
 	u64 waited_ns;
 	bool over;
@@ -106,6 +107,7 @@ void kvmhb_policy_init(struct kvmhb_policy *policy);
 const struct kvmhb_plan *kvmhb_policy_plan(const struct kvmhb_policy *policy,
 					   const struct kvmhb_verdict *verdict);
 bool kvmhb_can_run(const struct kvmhb_verdict *verdict);
+enum kvmhb_state kvmhb_sequence_about(const struct kvmhb_verdict *verdict);
 u64 kvmhb_sequence_due_in_ns(const struct kvmhb_sequence *sequence,
 			     const struct kvmhb_policy *policy, const struct kvmhb_plan *plan);
 void kvmhb_sequence_go_on(struct kvmhb_sequence *sequence, const struct kvmhb_verdict *verdict);

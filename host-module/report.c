@@ -165,8 +165,7 @@ static void report_uevent(struct device *dev, const struct kvmhb_verdict *verdic
 static void report_trace(const struct device *dev, const struct kvmhb_transition *t)
 {
 	const struct kvmhb_judgement *judged = t->judged;
-	bool is_judged = judged && (t->new.state == KVMHB_DEGRADED || t->new.state == KVMHB_LATE ||
-			 t->new.state == KVMHB_UNRESPONSIVE || t->new.state == KVMHB_PAUSED);
+	bool is_judged = judged && t->new.state != KVMHB_ALIVE;
 	unsigned int nr;
 
 	if (is_judged && trace_evidence_enabled())

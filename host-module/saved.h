@@ -33,7 +33,7 @@
 	/* State and cause that the guest goes on in, and the words it has said. */	\
 	field(state, KVMHB_NR_STATES - 1)						\
 	field(cause, KVMHB_NR_CAUSES - 1)						\
-	field(lifecycle, KVM_HEARTBEAT_PANIC)						\
+	field(lifecycle, KVM_HEARTBEAT_OOPS)						\
 	field(goodbye, KVMHB_NR_CAUSES - 1)						\
 	field(lost, 1)									\
 	/* Counters and statistics. */							\

@@ -212,7 +212,8 @@ static bool stream_state_is_possible(u64 state, u64 cause)
 		return cause == KVMHB_CAUSE_SHUTDOWN || cause == KVMHB_CAUSE_REBOOT ||
 		       cause == KVMHB_CAUSE_SUSPEND || cause == KVMHB_CAUSE_UNLOAD;
 	case KVMHB_PANICKED:
-		return cause == KVMHB_CAUSE_PANIC || cause == KVMHB_CAUSE_TRIPLE_FAULT;
+		return cause == KVMHB_CAUSE_PANIC || cause == KVMHB_CAUSE_TRIPLE_FAULT ||
+		       cause == KVMHB_CAUSE_DUMPING;
 	default:
 		return false;
 	}
@@ -232,22 +233,27 @@ static struct kvmhb_verdict stream_before_deadline(const struct kvmhb_saved *sav
 	return (struct kvmhb_verdict) { KVMHB_WAITING, KVMHB_CAUSE_NONE };
 }
 
-/* The last word of a guest that is in a state: nothing else brings it there. */
-static u64 stream_word(u64 state, u64 cause)
+/* Whether that is the last word of a guest in a state: nothing else brings it there. */
+static bool stream_word_is_possible(u64 word, u64 state, u64 cause)
 {
 	switch (cause) {
 	case KVMHB_CAUSE_SHUTDOWN:
-		return KVM_HEARTBEAT_SHUTDOWN;
+		return word == KVM_HEARTBEAT_SHUTDOWN;
 	case KVMHB_CAUSE_REBOOT:
-		return KVM_HEARTBEAT_REBOOT;
+		return word == KVM_HEARTBEAT_REBOOT;
 	case KVMHB_CAUSE_SUSPEND:
-		return KVM_HEARTBEAT_SUSPEND;
+		return word == KVM_HEARTBEAT_SUSPEND;
 	case KVMHB_CAUSE_UNLOAD:
-		return KVM_HEARTBEAT_UNLOAD;
+		return word == KVM_HEARTBEAT_UNLOAD;
 	case KVMHB_CAUSE_PANIC:
-		return KVM_HEARTBEAT_PANIC;
+		return word == KVM_HEARTBEAT_PANIC || word == KVM_HEARTBEAT_DUMPING ||
+		       word == KVM_HEARTBEAT_OOPS;
+	case KVMHB_CAUSE_DUMPING:
+		return word == KVM_HEARTBEAT_DUMPING;
 	default:
-		return state == KVMHB_WAITING ? KVM_HEARTBEAT_NONE : KVM_HEARTBEAT_ARM;
+		if (state == KVMHB_WAITING)
+			return word == KVM_HEARTBEAT_NONE;
+		return word == KVM_HEARTBEAT_ARM || word == KVM_HEARTBEAT_OOPS;
 	}
 }
 
@@ -257,10 +263,10 @@ static bool stream_goodbye_is_possible(u64 goodbye, u64 state, u64 cause)
 	switch (state) {
 	case KVMHB_WAITING:
 		return !goodbye || stream_state_is_possible(KVMHB_STOPPED, goodbye) ||
-		       stream_state_is_possible(KVMHB_PANICKED, goodbye);
+		       goodbye == KVMHB_CAUSE_PANIC || goodbye == KVMHB_CAUSE_TRIPLE_FAULT;
 	case KVMHB_STOPPED:
 	case KVMHB_PANICKED:
-		return goodbye == cause;
+		return goodbye == (cause == KVMHB_CAUSE_DUMPING ? KVMHB_CAUSE_PANIC : cause);
 	default:
 		return !goodbye;
 	}
@@ -298,7 +304,7 @@ static bool stream_is_consistent(const struct kvmhb_saved *saved)
 	if (!stream_state_is_possible(saved->state, saved->cause))
 		return false;
 	before = stream_before_deadline(saved);
-	if (saved->lifecycle != stream_word(before.state, before.cause) ||
+	if (!stream_word_is_possible(saved->lifecycle, before.state, before.cause) ||
 	    !stream_goodbye_is_possible(saved->goodbye, before.state, before.cause))
 		return false;
 	/* Any word of the guest ends that. */

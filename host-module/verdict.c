@@ -10,7 +10,7 @@
  * 5. No vCPU is where it could run:				paused
  * 6. The host is in trouble:					late (host-degraded)
  * 7. The timeout is not over on the run clock:		late, with who denied it
- * 8. The timeout is over:					unresponsive
+ * 8. The timeout is over:					unresponsive; panicked after an oops
  */
 #include <linux/kernel.h>
 #include <linux/time64.h>
@@ -226,6 +226,8 @@ static struct kvmhb_ruling rule_overdue(const struct kvmhb_case *c)
 	if (c->pulsing)
 		return rule_look_in(c, say_late(KVMHB_CAUSE_BEAT_LOST), U64_MAX);
 
+	if (c->oopsed && !c->host_asked)
+		return rule_final(KVMHB_PANICKED, KVMHB_CAUSE_PANIC);
 	if (c->so_far.state == KVMHB_UNRESPONSIVE) {
 		if (c->so_far.cause != KVMHB_CAUSE_UNKNOWN || !known)
 			return rule_accused(c, pulse_ns);

@@ -25,6 +25,7 @@
  * @vcpus: how many vCPUs did what
  * @nr_vcpus: their number, 0 if nothing is known of any
  * @dead: KVM has given the VM up
+ * @oopsed: the guest said, just before it fell silent, that its kernel met a fault
  * @pulsing: some slot moved since a beat was due
  * @partial: a CPU's slot is stale
  * @softlockup: a CPU's scheduler is stale
@@ -48,6 +49,7 @@ struct kvmhb_case {
 	unsigned int vcpus[KVMHB_NR_DOINGS];
 	unsigned int nr_vcpus;
 	bool dead;
+	bool oopsed;
 	bool pulsing;
 	bool partial;
 	bool softlockup;

@@ -107,6 +107,7 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.beaten = look->beaten,
 		.silence_ns = kvmhb_minus(watch->seen_at_ns, look->last_beat_at_ns),
 		.dead = kvmhb_evidence_dead(look->kvm),
+		.oopsed = look->oopsed,
 		.run_ns = watch->run_ns,
 		.denied_ns = watch->denied_ns,
 		.just_denied_ns = watch->just_denied_ns,

@@ -25,6 +25,7 @@ struct kvmhb_saved;
  * @so_far: state and cause so far
  * @last_beat_at_ns: when it last beat, ns of CLOCK_MONOTONIC
  * @beaten: that is since it fell silent
+ * @oopsed: its kernel met a fault just before it did
  * @due_at_ns: when this look was to be made, ns of CLOCK_MONOTONIC; 0 if no timer was to ask
  *	for it
  * @asked_at_ns: when the timer did ask, likewise; 0 if it has not yet
@@ -36,6 +37,7 @@ struct kvmhb_look {
 	struct kvmhb_verdict so_far;
 	u64 last_beat_at_ns;
 	bool beaten;
+	bool oopsed;
 	u64 due_at_ns;
 	u64 asked_at_ns;
 };

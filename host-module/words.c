@@ -40,8 +40,9 @@ const char *kvmhb_cause_word(enum kvmhb_cause cause)
  * @verdict: state and cause so far; replaced if the word is accepted
  * @word: what the guest wrote, trusted in nothing
  *
- * A guest that panicked may still run the code of an orderly reboot; only a
- * new incarnation, a reset or the end of the VM takes the panic back.
+ * A guest that panicked, or its crash kernel, may still run the code of an orderly reboot;
+ * only a new incarnation, a reset or the end of the VM takes the panic back. What an oops
+ * means shows later.
  *
  * Return: whether the word was accepted.
  */
@@ -54,15 +55,34 @@ bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word)
 		[KVM_HEARTBEAT_SUSPEND]	 = { KVMHB_STOPPED, KVMHB_CAUSE_SUSPEND },
 		[KVM_HEARTBEAT_UNLOAD]	 = { KVMHB_STOPPED, KVMHB_CAUSE_UNLOAD },
 		[KVM_HEARTBEAT_PANIC]	 = { KVMHB_PANICKED, KVMHB_CAUSE_PANIC },
+		[KVM_HEARTBEAT_DUMPING]	 = { KVMHB_PANICKED, KVMHB_CAUSE_DUMPING },
 	};
 
+	if (word == KVM_HEARTBEAT_OOPS)
+		return kvmhb_verdict_is_armed(verdict);
 	if (word == KVM_HEARTBEAT_NONE || word >= ARRAY_SIZE(verdicts))
 		return false;
-	if (verdict->state == KVMHB_PANICKED && word != KVM_HEARTBEAT_ARM)
+	if (verdict->state == KVMHB_PANICKED && word != KVM_HEARTBEAT_ARM &&
+	    word != KVM_HEARTBEAT_DUMPING &&
+	    !(word == KVM_HEARTBEAT_PANIC && verdict->cause == KVMHB_CAUSE_DUMPING))
 		return false;
 
 	*verdict = verdicts[word];
 	return true;
+}
+
+/**
+ * kvmhb_may_revive - whether a beat shows that a panic was none, or that its dump goes on
+ * @verdict: state and cause
+ * @lifecycle: the last word that was accepted
+ *
+ * Return: true if the guest is taken for dead without having said so itself: after an oops,
+ * or in the midst of its dump.
+ */
+bool kvmhb_may_revive(const struct kvmhb_verdict *verdict, u32 lifecycle)
+{
+	return verdict->state == KVMHB_PANICKED && verdict->cause == KVMHB_CAUSE_PANIC &&
+	       (lifecycle == KVM_HEARTBEAT_DUMPING || lifecycle == KVM_HEARTBEAT_OOPS);
 }
 
 /**
@@ -71,12 +91,14 @@ bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word)
  * @verdict: the new state and cause
  *
  * A VMM may reset the device between the guest's goodbye and its own: only a guest that
- * arms takes back what was said.
+ * arms takes back what was said. What ends in the midst of its dump has panicked.
  *
  * Return: the cause, or %KVMHB_CAUSE_NONE.
  */
 enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict *verdict)
 {
+	if (verdict->cause == KVMHB_CAUSE_DUMPING)
+		return KVMHB_CAUSE_PANIC;
 	if (verdict->state == KVMHB_STOPPED || verdict->state == KVMHB_PANICKED)
 		return verdict->cause;
 	return kvmhb_verdict_is_armed(verdict) ? KVMHB_CAUSE_NONE : said;

@@ -49,7 +49,8 @@
 	cause(MIGRATED, "migrated")		/* the VM goes on elsewhere */ \
 	cause(BLOCKED, "blocked")		/* its tasks wait for storage for too long */ \
 	cause(NO_BOOT, "no-boot")		/* it has not armed by its deadline */ \
-	cause(NO_SHUTDOWN, "no-shutdown")	/* it has not ended by its deadline */
+	cause(NO_SHUTDOWN, "no-shutdown")	/* it has not ended by its deadline */ \
+	cause(DUMPING, "dumping")		/* its crash kernel lives, to save its memory */
 
 #define KVMHB_STATE(name, word) KVMHB_##name,
 enum kvmhb_state { KVMHB_STATES(KVMHB_STATE) KVMHB_NR_STATES };
@@ -79,6 +80,7 @@ struct kvmhb_verdict {
 const char *kvmhb_state_word(enum kvmhb_state state);
 const char *kvmhb_cause_word(enum kvmhb_cause cause);
 bool kvmhb_lifecycle(struct kvmhb_verdict *verdict, u32 word);
+bool kvmhb_may_revive(const struct kvmhb_verdict *verdict, u32 lifecycle);
 enum kvmhb_cause kvmhb_goodbye(enum kvmhb_cause said, const struct kvmhb_verdict *verdict);
 
 #define KVMHB_CPU_LIST_LEN	(128 + sizeof(",..."))
@@ -142,6 +144,17 @@ static inline enum kvmhb_state kvmhb_verdict_beat_state(const struct kvmhb_verdi
 static inline bool kvmhb_verdict_is_armed(const struct kvmhb_verdict *verdict)
 {
 	return kvmhb_state_is_armed(kvmhb_verdict_beat_state(verdict));
+}
+
+/**
+ * kvmhb_verdict_beats - whether a guest beats as it should
+ * @verdict: state and cause
+ *
+ * Return: true if it is not silent, be it that its crash kernel beats.
+ */
+static inline bool kvmhb_verdict_beats(const struct kvmhb_verdict *verdict)
+{
+	return kvmhb_state_beats(verdict->state) || verdict->cause == KVMHB_CAUSE_DUMPING;
 }
 
 /**

@@ -46,11 +46,13 @@
  * above a CPU's timer, scheduler and userspace. Without it nobody reads them.
  * REQUESTS: the host may ask the guest for something by the pulse page. Without it
  * the field there is reserved. BLOCKED: the host judges the age of the tasks that
- * wait for storage, too.
+ * wait for storage, too. CRASHES: the host knows the words of a kernel that crashes,
+ * DUMPING and OOPS.
  */
 #define KVM_HEARTBEAT_FEATURE_LAYERS	0x00000001
 #define KVM_HEARTBEAT_FEATURE_REQUESTS	0x00000002
 #define KVM_HEARTBEAT_FEATURE_BLOCKED	0x00000004
+#define KVM_HEARTBEAT_FEATURE_CRASHES	0x00000008
 
 /**
  * enum kvm_heartbeat_lifecycle - what the guest says of itself
@@ -62,6 +64,11 @@
  * @KVM_HEARTBEAT_SUSPEND: no more beats until %KVM_HEARTBEAT_ARM: suspend
  * @KVM_HEARTBEAT_UNLOAD: no more beats: the driver lets go of the device
  * @KVM_HEARTBEAT_PANIC: no more beats: the guest kernel has panicked
+ * @KVM_HEARTBEAT_DUMPING: as %KVM_HEARTBEAT_ARM, but it is a crash kernel that beats:
+ *	the one before it has crashed, and this one is there to save its memory
+ * @KVM_HEARTBEAT_OOPS: the guest kernel has met a fault of its own, and may not
+ *	survive it: a silence that begins within two beats is its end. Means nothing
+ *	unless the guest is armed
  *
  * Written to %KVM_HEARTBEAT_REG_LIFECYCLE, which reads back the last value
  * that was accepted. Other values are ignored.
@@ -74,6 +81,8 @@ enum kvm_heartbeat_lifecycle {
 	KVM_HEARTBEAT_SUSPEND = 4,
 	KVM_HEARTBEAT_UNLOAD = 5,
 	KVM_HEARTBEAT_PANIC = 6,
+	KVM_HEARTBEAT_DUMPING = 7,
+	KVM_HEARTBEAT_OOPS = 8,
 };
 
 /**

@@ -55,9 +55,9 @@ static const struct {
 	{ "config_seq", 0xffffffff },
 	{ "acked_seq", 0xffffffff },
 	{ "state", 8 },
-	{ "cause", 24 },
-	{ "lifecycle", 6 },
-	{ "goodbye", 24 },
+	{ "cause", 25 },
+	{ "lifecycle", 8 },
+	{ "goodbye", 25 },
 	{ "lost", 1 },
 	{ "beats", NS },
 	{ "missed", NS },
@@ -74,7 +74,7 @@ static const struct {
 	{ "counted_ns", NS },
 	{ "run_ns", NS },
 	{ "judged_state", 8 },
-	{ "judged_cause", 24 },
+	{ "judged_cause", 25 },
 	{ "judged_silence_ns", NS },
 	{ "judged_run_ns", NS },
 	{ "boots", 0xffffffff },
@@ -100,13 +100,17 @@ static const struct {
 	unsigned int state, cause, word, goodbye;
 } pairs[] = {
 	{ 1, 0, 0, 0 },							/* waiting */
-	{ 2, 0, 1, 0 },							/* alive */
+	{ 2, 0, 1, 0 }, { 2, 0, 8, 0 },					/* alive */
 	{ 3, 5, 1, 0 }, { 3, 6, 1, 0 }, { 3, 7, 1, 0 }, { 3, 22, 1, 0 },	/* degraded */
+	{ 3, 5, 8, 0 }, { 3, 6, 8, 0 }, { 3, 7, 8, 0 }, { 3, 22, 8, 0 },	/* likewise */
 	{ 5, 1, 1, 0 }, { 5, 2, 1, 0 }, { 5, 3, 1, 0 }, { 5, 4, 1, 0 },	/* unresponsive */
 	{ 5, 20, 1, 0 },						/* likewise */
+	{ 5, 1, 8, 0 }, { 5, 2, 8, 0 }, { 5, 3, 8, 0 }, { 5, 4, 8, 0 },	/* likewise */
+	{ 5, 20, 8, 0 },						/* likewise */
 	{ 5, 23, 0, 0 }, { 5, 23, 3, 14 }, { 5, 24, 2, 13 },		/* likewise, overdue */
 	{ 7, 13, 2, 13 }, { 7, 14, 3, 14 }, { 7, 15, 4, 15 }, { 7, 16, 5, 16 },	/* stopped */
-	{ 8, 17, 6, 17 }, { 8, 18, 1, 18 },				/* panicked */
+	{ 8, 17, 6, 17 }, { 8, 18, 1, 18 }, { 8, 18, 8, 18 },		/* panicked */
+	{ 8, 17, 7, 17 }, { 8, 17, 8, 17 }, { 8, 25, 7, 17 },		/* likewise */
 };
 
 #define NR_PAIRS	ARRAY_SIZE(pairs)
@@ -208,7 +212,7 @@ static bool words_may_be(const u8 *stream)
 	if (i == NR_PAIRS)
 		return false;
 	if (!word)
-		return !goodbye || is_pair(7, goodbye) || is_pair(8, goodbye);
+		return !goodbye || is_pair(7, goodbye) || goodbye == 17 || goodbye == 18;
 	return goodbye == pairs[i].goodbye && !field(stream, "lost");
 }
 

@@ -15,6 +15,7 @@ static void deadline_of_each_state(struct kunit *test)
 		{ { KVMHB_WAITING, KVMHB_CAUSE_NONE }, 1 },
 		{ { KVMHB_STOPPED, KVMHB_CAUSE_REBOOT }, 1 },
 		{ { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN }, 2 },
+		{ { KVMHB_PANICKED, KVMHB_CAUSE_DUMPING }, 3 },
 	};
 	const struct kvmhb_deadlines deadlines = { .boot_ns = 1, .shutdown_ns = 2 };
 	const struct kvmhb_deadlines none = {};
@@ -32,10 +33,16 @@ static void deadline_of_each_state(struct kunit *test)
 				if (rows[i].verdict.state == verdict.state &&
 				    rows[i].verdict.cause == verdict.cause)
 					ns = rows[i].ns;
-			KUNIT_EXPECT_EQ_MSG(test, kvmhb_deadline_ns(&deadlines, &verdict), ns,
+			if (verdict.cause == KVMHB_CAUSE_DUMPING &&
+			    verdict.state != KVMHB_PANICKED)
+				continue;
+			KUNIT_EXPECT_EQ_MSG(test, kvmhb_deadline_ns(&deadlines, &verdict, 3), ns,
 					    "%s (%s)", kvmhb_state_word(verdict.state),
 					    kvmhb_cause_word(verdict.cause));
-			KUNIT_EXPECT_EQ(test, kvmhb_deadline_ns(&none, &verdict), 0);
+			/* Who has set none has one for crash kernels. */
+			ns = ns == 3 ? 3 : 0;
+			KUNIT_EXPECT_EQ(test, kvmhb_deadline_ns(&none, &verdict, 3), ns);
+			KUNIT_EXPECT_EQ(test, kvmhb_deadline_ns(NULL, &verdict, 3), ns);
 		}
 	}
 }
@@ -45,6 +52,8 @@ static void deadline_of_each_state(struct kunit *test)
 #define ENDS		{ KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN }
 #define NO_BOOT		{ KVMHB_UNRESPONSIVE, KVMHB_CAUSE_NO_BOOT }
 #define NO_SHUTDOWN	{ KVMHB_UNRESPONSIVE, KVMHB_CAUSE_NO_SHUTDOWN }
+#define DUMPS		{ KVMHB_PANICKED, KVMHB_CAUSE_DUMPING }
+#define PANIC		{ KVMHB_PANICKED, KVMHB_CAUSE_PANIC }
 
 /* A deadline of 64 s: looks are a second apart. */
 static void deadline_rulings(struct kunit *test)
@@ -92,6 +101,19 @@ static void deadline_rulings(struct kunit *test)
 		{ "KVM gave it up", ENDS, 64000,
 		  { .nr_vcpus = 1, .vcpus[KVMHB_AWAY] = 1, .dead = true }, NO_SHUTDOWN, 0 },
 		{ "not before it is over", WAITS, 1000, { .dead = true }, WAITS, 1000 },
+
+		{ "it has just beaten", DUMPS, 0, {}, DUMPS, 60000 },
+		{ "some time ago", DUMPS, 44000, {}, DUMPS, 20000 },
+		{ "too long ago", DUMPS, 64000, {}, PANIC, 0 },
+		{ "in the dark", DUMPS, 64000, { .host_late = true }, DUMPS, 1000 },
+		{ "a host CPU has yet to answer", DUMPS, 64000, { .host_asked = true }, DUMPS, 1 },
+		{ "its VMM holds it", DUMPS, 64000,
+		  { .nr_vcpus = 2, .vcpus[KVMHB_AWAY] = 2 }, DUMPS, 1000 },
+		{ "it cannot run, and has not run for long", DUMPS, 1000,
+		  { .silence_ns = 64000 * MS, .nr_vcpus = 1, .vcpus[KVMHB_FAILED] = 1 }, PANIC, 0 },
+		{ "it cannot run", DUMPS, 1000,
+		  { .silence_ns = 54000 * MS, .nr_vcpus = 1, .vcpus[KVMHB_FAILED] = 1 },
+		  DUMPS, 10000 },
 	};
 	unsigned int i;
 

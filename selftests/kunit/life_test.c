@@ -33,7 +33,7 @@ static void life_boots(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		for (word = KVM_HEARTBEAT_NONE; word <= KVM_HEARTBEAT_PANIC + 1; word++) {
+		for (word = KVM_HEARTBEAT_NONE; word <= KVM_HEARTBEAT_OOPS + 1; word++) {
 			struct kvmhb_life life = { .boots = 5 };
 
 			kvmhb_life_word(&life, word, rows[i].state, rows[i].goodbye);
@@ -71,9 +71,9 @@ static void life_resets(struct kunit *test)
 
 	kvmhb_life_reset(&life, KVM_HEARTBEAT_NONE);
 	KUNIT_EXPECT_EQ(test, life.resets, 0);
-	for (word = KVM_HEARTBEAT_ARM; word <= KVM_HEARTBEAT_PANIC; word++)
+	for (word = KVM_HEARTBEAT_ARM; word <= KVM_HEARTBEAT_OOPS; word++)
 		kvmhb_life_reset(&life, word);
-	KUNIT_EXPECT_EQ(test, life.resets, KVM_HEARTBEAT_PANIC);
+	KUNIT_EXPECT_EQ(test, life.resets, KVM_HEARTBEAT_OOPS);
 	KUNIT_EXPECT_EQ(test, life.boots + life.panics, 0);
 }
 

@@ -43,7 +43,7 @@ static void monitor_words(struct kunit *test)
 #define RESET	U32_MAX
 		{ "nothing said", KVM_HEARTBEAT_NONE, KVM_HEARTBEAT_NONE,
 		  { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE, { 0, 0, 0 } },
-		{ "no word", 7, KVM_HEARTBEAT_NONE,
+		{ "no word", 9, KVM_HEARTBEAT_NONE,
 		  { KVMHB_WAITING, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE, { 0, 0, 0 } },
 		{ "arms", KVM_HEARTBEAT_ARM, KVM_HEARTBEAT_ARM,
 		  { KVMHB_ALIVE, KVMHB_CAUSE_NONE }, KVMHB_CAUSE_VMM_GONE, { 1, 0, 0 } },

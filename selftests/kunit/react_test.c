@@ -333,6 +333,36 @@ static void react_to_a_panic_and_a_pause(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->stops, 1);
 }
 
+/* Whoever writes a dump is let alone; when it falls silent, all begins anew. */
+static void react_not_to_a_dump(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "none", "pause kill");
+	unsigned int i;
+
+	say(m, KVM_HEARTBEAT_PANIC);
+	silence_goes_on(m, HOUR - MINUTE);
+	say(m, KVM_HEARTBEAT_DUMPING);
+	for (i = 0; i < 20; i++) {
+		silence_goes_on(m, 2 * HOUR);
+		beat(m);
+	}
+	silence_goes_on(m, 3 * HOUR);
+	expect_shown(test, m, 0, KVMHB_STEP_NONE, KVMHB_RESULT_NONE, "it dumps");
+	silence_goes_on(m, HOUR + MINUTE);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "silent");
+	silence_goes_on(m, HOUR - MINUTE);
+	expect_shown(test, m, 0, KVMHB_STEP_NONE, KVMHB_RESULT_NONE, "for less than the delay");
+	beat(m);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "back");
+	silence_goes_on(m, 3 * HOUR);
+	silence_goes_on(m, HOUR + MINUTE);
+	silence_goes_on(m, HOUR - MINUTE);
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	silence_goes_on(m, 2 * MINUTE);
+	expect_shown(test, m, 1, KVMHB_STEP_PAUSE, KVMHB_RESULT_DONE, "an hour later");
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+}
+
 /* A guest that panics before its driver has armed, and one whose list comes late. */
 static void react_to_an_early_panic(struct kunit *test)
 {
@@ -514,6 +544,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(react_not_while_held),
 	KUNIT_CASE(react_to_a_panic),
 	KUNIT_CASE(react_to_a_panic_and_a_pause),
+	KUNIT_CASE(react_not_to_a_dump),
 	KUNIT_CASE(react_to_an_early_panic),
 	KUNIT_CASE(react_limited),
 	KUNIT_CASE(react_muted),

@@ -71,7 +71,8 @@ static void reaction_whom(struct kunit *test)
 			if (verdict.state == KVMHB_UNRESPONSIVE &&
 			    verdict.cause != KVMHB_CAUSE_UNKNOWN)
 				expected = &policy.on_unresponsive;
-			if (verdict.state == KVMHB_PANICKED)
+			if (verdict.state == KVMHB_PANICKED &&
+			    verdict.cause != KVMHB_CAUSE_DUMPING)
 				expected = &policy.on_panicked;
 			KUNIT_EXPECT_PTR_EQ_MSG(test, plan, expected, "%s %s",
 						kvmhb_state_word(verdict.state),

@@ -69,11 +69,14 @@ static void say_what_led_there(struct kvmhb_saved *saved)
 		[KVMHB_CAUSE_PANIC] = 6,
 		[KVMHB_CAUSE_NO_BOOT] = 3,
 		[KVMHB_CAUSE_NO_SHUTDOWN] = 2,
+		[KVMHB_CAUSE_DUMPING] = 7,
 	};
 	bool gone = saved->state == KVMHB_STOPPED || saved->state == KVMHB_PANICKED;
 
 	saved->lifecycle = saved->state == KVMHB_WAITING ? 0 : words[saved->cause] ?: 1;
 	saved->goodbye = gone ? saved->cause : KVMHB_CAUSE_NONE;
+	if (saved->cause == KVMHB_CAUSE_DUMPING && gone)
+		saved->goodbye = KVMHB_CAUSE_PANIC;
 	if (saved->cause == KVMHB_CAUSE_NO_BOOT)
 		saved->goodbye = KVMHB_CAUSE_REBOOT;
 	if (saved->cause == KVMHB_CAUSE_NO_SHUTDOWN)
@@ -94,7 +97,7 @@ static void stream_states(struct kunit *test)
 		{ KVMHB_UNRESPONSIVE, C(HUNG) | C(HALTED) | C(BEAT_LOST) | C(KVM_ERROR) |
 				      C(UNKNOWN) | C(NO_BOOT) | C(NO_SHUTDOWN) },
 		{ KVMHB_STOPPED, C(SHUTDOWN) | C(REBOOT) | C(SUSPEND) | C(UNLOAD) },
-		{ KVMHB_PANICKED, C(PANIC) | C(TRIPLE_FAULT) },
+		{ KVMHB_PANICKED, C(PANIC) | C(TRIPLE_FAULT) | C(DUMPING) },
 #undef C
 	};
 	struct streamed *s = streamed_init(test);

@@ -15,8 +15,9 @@ static void lifecycle_words(struct kunit *test)
 		{ KVM_HEARTBEAT_SUSPEND, { KVMHB_STOPPED, KVMHB_CAUSE_SUSPEND } },
 		{ KVM_HEARTBEAT_UNLOAD, { KVMHB_STOPPED, KVMHB_CAUSE_UNLOAD } },
 		{ KVM_HEARTBEAT_PANIC, { KVMHB_PANICKED, KVMHB_CAUSE_PANIC } },
+		{ KVM_HEARTBEAT_DUMPING, { KVMHB_PANICKED, KVMHB_CAUSE_DUMPING } },
 	};
-	static const u32 nonsense[] = { KVM_HEARTBEAT_NONE, 7, 0x100, 0x80000001, U32_MAX };
+	static const u32 nonsense[] = { KVM_HEARTBEAT_NONE, 9, 0x100, 0x80000001, U32_MAX };
 	struct kvmhb_verdict v;
 	int i, state;
 
@@ -31,9 +32,28 @@ static void lifecycle_words(struct kunit *test)
 		/* Only arming takes a panic back. */
 		v = (struct kvmhb_verdict) { KVMHB_PANICKED, KVMHB_CAUSE_PANIC };
 		KUNIT_EXPECT_EQ(test, kvmhb_lifecycle(&v, rows[i].word),
-				rows[i].word == KVM_HEARTBEAT_ARM);
+				rows[i].word == KVM_HEARTBEAT_ARM ||
+				rows[i].word == KVM_HEARTBEAT_DUMPING);
 		KUNIT_EXPECT_EQ(test, v.state, rows[i].word == KVM_HEARTBEAT_ARM ?
 				KVMHB_ALIVE : KVMHB_PANICKED);
+
+		/* A crash kernel may panic, too. */
+		v = (struct kvmhb_verdict) { KVMHB_PANICKED, KVMHB_CAUSE_DUMPING };
+		KUNIT_EXPECT_EQ(test, kvmhb_lifecycle(&v, rows[i].word),
+				rows[i].word == KVM_HEARTBEAT_ARM ||
+				rows[i].word >= KVM_HEARTBEAT_PANIC);
+		KUNIT_EXPECT_EQ(test, v.cause, rows[i].word == KVM_HEARTBEAT_ARM ?
+				KVMHB_CAUSE_NONE : rows[i].word == KVM_HEARTBEAT_PANIC ?
+				KVMHB_CAUSE_PANIC : KVMHB_CAUSE_DUMPING);
+	}
+
+	/* An oops is heard of those that beat, and changes nothing yet. */
+	for (state = 0; state < KVMHB_NR_STATES; state++) {
+		v = (struct kvmhb_verdict) { state, KVMHB_CAUSE_UNKNOWN };
+		KUNIT_EXPECT_EQ(test, kvmhb_lifecycle(&v, KVM_HEARTBEAT_OOPS),
+				kvmhb_state_is_armed(state));
+		KUNIT_EXPECT_EQ(test, v.state, state);
+		KUNIT_EXPECT_EQ(test, v.cause, KVMHB_CAUSE_UNKNOWN);
 	}
 
 	for (i = 0; i < ARRAY_SIZE(nonsense); i++) {
@@ -59,6 +79,7 @@ static void goodbye_lasts_until_the_guest_arms(struct kunit *test)
 		{ { KVMHB_WAITING }, KVMHB_CAUSE_NONE },
 		{ { KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN }, KVMHB_CAUSE_SHUTDOWN },
 		{ { KVMHB_PANICKED, KVMHB_CAUSE_PANIC }, KVMHB_CAUSE_PANIC },
+		{ { KVMHB_PANICKED, KVMHB_CAUSE_DUMPING }, KVMHB_CAUSE_PANIC },
 		{ { KVMHB_WAITING }, KVMHB_CAUSE_PANIC },
 		{ { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_NO_BOOT }, KVMHB_CAUSE_PANIC },
 		{ { KVMHB_ALIVE }, KVMHB_CAUSE_NONE },
@@ -107,6 +128,29 @@ static void armed_states(struct kunit *test)
 	}
 }
 
+/* Who is taken for dead, or for dumping, by conclusion alone. */
+static void beats_of_the_dead(struct kunit *test)
+{
+	struct kvmhb_verdict verdict;
+	u32 word;
+
+	for (verdict.state = 0; verdict.state < KVMHB_NR_STATES; verdict.state++) {
+		for (verdict.cause = 0; verdict.cause < KVMHB_NR_CAUSES; verdict.cause++) {
+			bool panicked = verdict.state == KVMHB_PANICKED &&
+					verdict.cause == KVMHB_CAUSE_PANIC;
+
+			for (word = 0; word <= KVM_HEARTBEAT_OOPS; word++)
+				KUNIT_EXPECT_EQ(test, kvmhb_may_revive(&verdict, word),
+						panicked && (word == KVM_HEARTBEAT_DUMPING ||
+							     word == KVM_HEARTBEAT_OOPS));
+			KUNIT_EXPECT_EQ(test, kvmhb_verdict_beats(&verdict),
+					verdict.state == KVMHB_ALIVE ||
+					verdict.state == KVMHB_DEGRADED ||
+					verdict.cause == KVMHB_CAUSE_DUMPING);
+		}
+	}
+}
+
 /* Streams carry their numbers: what is new is at the end. */
 static void names_are_the_documented_words(struct kunit *test)
 {
@@ -118,7 +162,7 @@ static void names_are_the_documented_words(struct kunit *test)
 		"none", "hung", "halted", "beat-lost", "kvm-error", "partial", "softlockup",
 		"userspace", "paused", "starved", "vmm-stuck", "host-blocked", "host-degraded",
 		"shutdown", "reboot", "suspend", "unload", "panic", "triple-fault", "vmm-gone",
-		"unknown", "migrated", "blocked", "no-boot", "no-shutdown",
+		"unknown", "migrated", "blocked", "no-boot", "no-shutdown", "dumping",
 	};
 	int i;
 
@@ -170,6 +214,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(lifecycle_words),
 	KUNIT_CASE(goodbye_lasts_until_the_guest_arms),
 	KUNIT_CASE(armed_states),
+	KUNIT_CASE(beats_of_the_dead),
 	KUNIT_CASE(names_are_the_documented_words),
 	KUNIT_CASE(list_of_cpus_leaves_room),
 	{}

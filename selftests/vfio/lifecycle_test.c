@@ -17,6 +17,11 @@ TEST_F(hb, lifecycle)
 		{ KVM_HEARTBEAT_UNLOAD, "stopped", "unload" },
 		{ KVM_HEARTBEAT_ARM, "alive", "none" },
 		{ KVM_HEARTBEAT_PANIC, "panicked", "panic" },
+		{ KVM_HEARTBEAT_DUMPING, "panicked", "dumping" },
+		{ KVM_HEARTBEAT_ARM, "alive", "none" },
+		{ KVM_HEARTBEAT_OOPS, "alive", "none" },
+		{ KVM_HEARTBEAT_DUMPING, "panicked", "dumping" },
+		{ KVM_HEARTBEAT_PANIC, "panicked", "panic" },
 	};
 	unsigned int i;
 
@@ -30,7 +35,7 @@ TEST_F(hb, lifecycle)
 		say(&self->m, rows[i].word);
 		EXPECT_TRUE(is(&self->m, rows[i].state, rows[i].cause));
 		EXPECT_EQ(rows[i].word, reg_read(&self->m, KVM_HEARTBEAT_REG_LIFECYCLE));
-		say(&self->m, 7);
+		say(&self->m, 9);
 		say(&self->m, 0);
 		say(&self->m, UINT32_MAX);
 		EXPECT_TRUE(is(&self->m, rows[i].state, rows[i].cause));
@@ -96,12 +101,16 @@ TEST_F(hb, boots_panics_resets)
 		{ KVM_HEARTBEAT_UNLOAD, 3, 3, 4 },
 		{ RESET, 3, 3, 5 },
 		{ KVM_HEARTBEAT_ARM, 4, 3, 5 },
-		/* One that is hung is reset; a crash kernel, kexec. */
-		{ RESET, 4, 3, 6 },
-		{ KVM_HEARTBEAT_ARM, 5, 3, 6 },
-		{ KVM_HEARTBEAT_ARM, 6, 3, 6 },
-		{ KVM_HEARTBEAT_REBOOT, 6, 3, 6 },
-		{ KVM_HEARTBEAT_ARM, 7, 3, 6 },
+		/* Its crash kernel is no boot, and its panic no other one. */
+		{ KVM_HEARTBEAT_DUMPING, 4, 4, 5 },
+		{ KVM_HEARTBEAT_PANIC, 4, 4, 5 },
+		{ KVM_HEARTBEAT_DUMPING, 4, 4, 5 },
+		/* One that is hung is reset; a crash kernel that does not say so, kexec. */
+		{ RESET, 4, 4, 6 },
+		{ KVM_HEARTBEAT_ARM, 5, 4, 6 },
+		{ KVM_HEARTBEAT_ARM, 6, 4, 6 },
+		{ KVM_HEARTBEAT_REBOOT, 6, 4, 6 },
+		{ KVM_HEARTBEAT_ARM, 7, 4, 6 },
 	};
 	unsigned int i;
 	int ret;
@@ -118,7 +127,7 @@ TEST_F(hb, boots_panics_resets)
 	}
 	/* They last until the next VM. */
 	monitor_close(&self->m);
-	EXPECT_TRUE(counts(&self->m, 7, 3, 6));
+	EXPECT_TRUE(counts(&self->m, 7, 4, 6));
 	ASSERT_EQ(0, monitor_open(&self->m));
 	EXPECT_TRUE(counts(&self->m, 0, 0, 0));
 }
@@ -164,6 +173,7 @@ TEST_F(hb, what_is_left_when_the_vmm_closes)
 		{ KVM_HEARTBEAT_SHUTDOWN, "shutdown" },
 		{ KVM_HEARTBEAT_UNLOAD, "unload" },
 		{ KVM_HEARTBEAT_PANIC, "panic" },
+		{ KVM_HEARTBEAT_DUMPING, "panic" },
 		/* As QEMU does when it unplugs the device from a slot without power. */
 		{ KVM_HEARTBEAT_UNLOAD, "unload", true },
 		{ KVM_HEARTBEAT_PANIC, "panic", true },

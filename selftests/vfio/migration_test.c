@@ -216,6 +216,7 @@ static const struct mig_row {
 	{ "unresponsive", "unknown", "unresponsive", KVM_HEARTBEAT_ARM },
 	{ "stopped", "suspend", "stopped", KVM_HEARTBEAT_SUSPEND },
 	{ "panicked", "panic", "panicked", KVM_HEARTBEAT_PANIC },
+	{ "panicked", "dumping", "panicked", KVM_HEARTBEAT_DUMPING },
 };
 
 static bool bring_into(struct monitor *m, const struct mig_row *row)
@@ -303,7 +304,7 @@ TEST_F(pair, migration_there_and_back)
 		to = other;
 	}
 	/* Who arms twice in a row is another kernel, and who arms after a suspend is not. */
-	EXPECT_EQ(7, attr(from, "boots"));
-	EXPECT_EQ(1, attr(from, "panics"));
-	EXPECT_EQ(5, attr(from, "resets"));
+	EXPECT_EQ(8, attr(from, "boots"));
+	EXPECT_EQ(2, attr(from, "panics"));
+	EXPECT_EQ(6, attr(from, "resets"));
 }
