@@ -91,6 +91,8 @@ struct kvmhb_config {
  * @blocked_freezes: @user_freezes as of that look; written by the same thread
  * @hibernating: a power-off now is the end of a hibernation; written by the PM
  *	notifier, and read while hibernation calls the reboot notifiers
+ * @crashes: the host knows the words of a kernel that crashes; from its features
+ * @die_nb: our entry in the notifiers of faults, if @crashes
  * @panic_nb: our entry in the panic notifiers
  * @pm_nb: our entry in the notifiers of suspend and hibernation
  * @reboot_nb: our entry in the reboot notifiers
@@ -132,6 +134,8 @@ struct kvmhb {
 	unsigned int blocked_freezes;
 
 	bool hibernating;
+	bool crashes;
+	struct notifier_block die_nb;
 	struct notifier_block panic_nb;
 	struct notifier_block pm_nb;
 	struct notifier_block reboot_nb;

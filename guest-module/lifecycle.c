@@ -6,10 +6,16 @@
  * fall silent, and nothing rings after the word is said: a pause (suspend,
  * unload) stops the timers first; the last word (reboot, panic) takes the
  * line for good, since it must not depend on CPUs that may not answer.
+ *
+ * A kernel that crashes may start its crash kernel without any last word. So
+ * it says when it meets a fault that may be its end, and the crash kernel, if
+ * it has this driver, says what it is.
  */
+#include <linux/crash_dump.h>
 #include <linux/device.h>
 #include <linux/io.h>
 #include <linux/iopoll.h>
+#include <linux/kdebug.h>
 #include <linux/limits.h>
 #include <linux/panic_notifier.h>
 #include <linux/reboot.h>
@@ -25,18 +31,24 @@
  * goodbye the next to arm may be a driver that knows less of the page than we
  * do: nothing is left there by which it would be judged.
  */
-static void kvmhb_say(struct kvmhb *hb, enum kvm_heartbeat_lifecycle word)
+static void kvmhb_say_goodbye(struct kvmhb *hb, enum kvm_heartbeat_lifecycle word)
 {
-	if (word != KVM_HEARTBEAT_ARM)
-		WRITE_ONCE(hb->pulse->blocked_timeout_ms, 0);
+	WRITE_ONCE(hb->pulse->blocked_timeout_ms, 0);
 	writel(word, hb->regs + KVM_HEARTBEAT_REG_LIFECYCLE);
+}
+
+/* Whether this kernel is there to save the memory of one that has crashed. */
+static bool kvmhb_dumps(const struct kvmhb *hb)
+{
+	return hb->crashes && is_kdump_kernel();
 }
 
 /**
  * kvmhb_arm() - tell the host that a new incarnation beats, and beat
  * @hb: the device, whose timers are stopped
  *
- * Does nothing once the last word has been said.
+ * Does nothing once the last word has been said. A crash kernel obeys no host:
+ * what it has to do is more than anything that it could be asked for.
  *
  * Context: Process context, may sleep. Takes cpus_read_lock() and kvmhb::lock.
  */
@@ -47,8 +59,10 @@ void kvmhb_arm(struct kvmhb *hb)
 
 	kvmhb_beats_reset(hb);
 	kvmhb_requests_forget(hb);
-	kvmhb_say(hb, KVM_HEARTBEAT_ARM);
-	kvmhb_requests_start(hb);
+	writel(kvmhb_dumps(hb) ? KVM_HEARTBEAT_DUMPING : KVM_HEARTBEAT_ARM,
+	       hb->regs + KVM_HEARTBEAT_REG_LIFECYCLE);
+	if (!kvmhb_dumps(hb))
+		kvmhb_requests_start(hb);
 	kvmhb_line_release(hb);
 
 	kvmhb_beats_start(hb);
@@ -70,7 +84,7 @@ void kvmhb_disarm(struct kvmhb *hb, enum kvm_heartbeat_lifecycle why)
 	if (!kvmhb_line_take(hb))
 		return;
 
-	kvmhb_say(hb, why);
+	kvmhb_say_goodbye(hb, why);
 	kvmhb_line_release(hb);
 }
 
@@ -99,7 +113,7 @@ static int kvmhb_reboot(struct notifier_block *nb, unsigned long action,
 	 */
 	read_poll_timeout(kvmhb_line_take, ours, ours, KVMHB_LINE_POLL_US,
 			  KVMHB_LINE_TIMEOUT_US, false, hb);
-	kvmhb_say(hb, word);
+	kvmhb_say_goodbye(hb, word);
 	return NOTIFY_DONE;
 }
 
@@ -147,8 +161,29 @@ static int kvmhb_panic(struct notifier_block *nb, unsigned long action,
 	 */
 	kvmhb_requests_stop(hb);
 	kvmhb_line_take(hb);
-	kvmhb_say(hb, KVM_HEARTBEAT_PANIC);
+	kvmhb_say_goodbye(hb, KVM_HEARTBEAT_PANIC);
 	return NOTIFY_DONE;
+}
+
+/*
+ * The crash kernel, if there is one, is started right after this, without the
+ * panic notifiers. Of any context, NMI included. Not with the line: beats go on
+ * if the kernel survives, which shows that it has.
+ */
+static int kvmhb_die(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct kvmhb *hb = container_of(nb, struct kvmhb, die_nb);
+
+	if (event == DIE_OOPS)
+		writel(KVM_HEARTBEAT_OOPS, hb->regs + KVM_HEARTBEAT_REG_LIFECYCLE);
+	return NOTIFY_DONE;
+}
+
+static void kvmhb_die_unregister(void *data)
+{
+	struct kvmhb *hb = data;
+
+	unregister_die_notifier(&hb->die_nb);
 }
 
 static void kvmhb_panic_unregister(void *data)
@@ -171,6 +206,8 @@ int kvmhb_lifecycle_init(struct kvmhb *hb)
 {
 	int ret;
 
+	hb->crashes = readl(hb->regs + KVM_HEARTBEAT_REG_FEATURES) &
+		      KVM_HEARTBEAT_FEATURE_CRASHES;
 	kvmhb_arm(hb);
 	ret = devm_add_action_or_reset(hb->dev, kvmhb_unload, hb);
 	if (ret)
@@ -188,6 +225,16 @@ int kvmhb_lifecycle_init(struct kvmhb *hb)
 	ret = devm_add_action_or_reset(hb->dev, kvmhb_pm_unregister, hb);
 	if (ret)
 		return ret;
+
+	if (hb->crashes) {
+		hb->die_nb.notifier_call = kvmhb_die;
+		ret = register_die_notifier(&hb->die_nb);
+		if (ret)
+			return ret;
+		ret = devm_add_action_or_reset(hb->dev, kvmhb_die_unregister, hb);
+		if (ret)
+			return ret;
+	}
 
 	/* Before all others: who comes later may not get to run. */
 	hb->panic_nb.notifier_call = kvmhb_panic;
