@@ -25,7 +25,7 @@ import time
 import traceback
 
 from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, release, save, write
-from run import BLOCKED, DRIVER, FAULT, FAULT_KO, PARAMETERS, Run, expect, expect_in, test_kexec, test_reboot
+from run import BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, PARAMETERS, Run, expect, expect_in, test_kexec, test_reboot
 
 TIMINGS = {"200ms": 200 * MS, "2s": 2 * SEC}   # the interval; the timeout is twice as long
 MERE = ["late"] + [f"late:{cause}" for cause in ("starved", "paused", "vmm-stuck", "host-blocked", "host-degraded")]
@@ -94,7 +94,7 @@ class Stage(Run):
     def __init__(self):
         super().__init__(kexec=True, append="panic=0 reboot=t apic_extnmi=all",
                          files={f"/bin/{name}": f"{TOP}/build/bin/{name}" for name in ("poke", "hog")} |
-                         modules(kernels()[0], "loop", "ext4"))
+                         modules(kernels()[0], "loop", "ext4", "virtio_blk"))
         self.interval_ns = 2 * SEC
 
     def begin(self):
@@ -302,15 +302,28 @@ def panic(stage, since):
     stage.load()
 
 
-@scenario("detached:vmm-gone", "waiting", "alive", "unresponsive:beat-lost", "waiting", "alive",
-          mere=MERE + ["unresponsive:hung", "unresponsive:halted", "unresponsive:unknown"])
-def crash_kernel(stage, since):
-    """The guest panics and enters its crash kernel, without a word: at last it is said that a kernel lives in there"""
-    stage.restart(memory="768M", append=f"{stage.options['append']} crashkernel=256M")
+def restart_with_crash_kernel(stage, append="", **options):
+    """A guest that has loaded its crash kernel, and does not print what it has to say of its end."""
+    stage.restart(memory="768M", append=f"{stage.options['append']} crashkernel=256M {append}", **options)
     stage.monitor.set("timeout_ns", 60 * SEC)   # as for any kexec
     stage.guest.run("kexec -p /boot/vmlinuz /boot/initrd && echo N > /sys/class/tty/ttyS0/console")
     stage.monitor.set("timeout_ns", 0)
     stage.monitor.wait_beats(2)
+
+
+def load_in_crash_kernel(stage):
+    """Load the driver there: it does not arm, but says what it is."""
+    mark = stage.monitor.mark()
+    stage.guest.run(f"insmod {GUEST_KO}")
+    stage.monitor.wait_state("panicked", mark, cause="dumping")
+
+
+# Until it restarts it does not beat: for how long is not what this is about.
+@scenario("detached:vmm-gone", "waiting", "alive", "unresponsive:beat-lost", "panicked:dumping", "waiting", "alive",
+          mere=MERE + ["unresponsive:hung", "unresponsive:halted", "unresponsive:unknown", "panicked:panic"])
+def crash_kernel(stage, since):
+    """The guest panics and enters its crash kernel, without a word: at last it is said that a kernel lives in there"""
+    restart_with_crash_kernel(stage)
     mark = stage.monitor.mark()
     stage.guest.send("taskset 1 sh -c 'echo c > /proc/sysrq-trigger'")
     stage.wait_boot()
@@ -318,9 +331,80 @@ def crash_kernel(stage, since):
     # It may idle for long, and is nothing else by that.
     stage.wait(12000)
     expect((stage.monitor.get("state"), stage.monitor.get("cause")), ("unresponsive", "beat-lost"))
+    load_in_crash_kernel(stage)
     stage.guest.send("reboot -f")
     stage.monitor.wait_state("waiting", mark)
     stage.wait_boot()
+    stage.load()
+
+
+@scenario("detached:vmm-gone", "waiting", "alive", "panicked:panic", "waiting", "alive")
+def oops(stage, since):
+    """An oops starts the crash kernel, which has no driver: the silence after it is a panic"""
+    restart_with_crash_kernel(stage)
+    mark = stage.monitor.mark()
+    stage.guest.send(f"echo 1 > /proc/sys/kernel/panic_on_oops; echo 1 > {FAULT}/oops")
+    stage.monitor.wait_state("panicked", mark, cause="panic")
+    stage.wait_boot()
+    stage.guest.send("reboot -f")
+    stage.monitor.wait_state("waiting", mark)
+    stage.wait_boot()
+    stage.load()
+
+
+@scenario("unresponsive:hung", "alive")
+def oops_survived(stage, since):
+    """The guest survives an oops, and hangs for another reason"""
+    stage.guest.run(f"echo N > /sys/class/tty/ttyS0/console; echo 1 > {FAULT}/oops")
+    stage.monitor.wait_beats(4)
+    expect(stage.monitor.history(since), [])
+    # Others complain of what they find in there.
+    expect("NULL pointer dereference" in stage.guest.run("dmesg -c"), True, "an oops")
+    stage.fault("spin", "all", stage.timeouts(4))
+    stage.outage(since, "hung")
+
+
+def elf_segments(path):
+    """The segments of a core, as readelf reads it: how many have memory, and how much in all."""
+    shown = subprocess.run(["readelf", "--wide", "--segments", "--notes", path], check=True, capture_output=True,
+                           text=True)
+    expect(shown.stderr, "", "readelf's warnings")
+    expect("VMCOREINFO" in shown.stdout, True, "the kernel's notes")
+    sizes = [int(line.split()[4], 0) for line in shown.stdout.splitlines() if line.split()[:1] == ["LOAD"]]
+    return len(sizes), sum(sizes)
+
+
+@scenario("detached:vmm-gone", "waiting", "alive", "panicked:panic", "panicked:dumping", "panicked:panic",
+          "detached:panic", "waiting", "alive")
+def long_dump(stage, since):
+    """The guest panics, and its crash kernel writes the dump for longer than anybody waits: it is killed only after that"""
+    with tempfile.NamedTemporaryFile() as core:
+        core.truncate(1 << 30)
+        restart_with_crash_kernel(stage, "crash_kexec_post_notifiers", args=[
+            "-drive", f"file={core.name},format=raw,if=none,id=core,cache=unsafe",
+            "-device", "virtio-blk-pci,drive=core"])
+        # At first it waits for its crash kernel.
+        with Reactions(stage, on_panicked="kill", action_delay_ns=3600 * SEC) as reactions:
+            mark = stage.monitor.mark()
+            stage.guest.send("taskset 1 sh -c 'echo c > /proc/sysrq-trigger'")
+            stage.monitor.wait_state("panicked", mark, cause="panic")
+            stage.wait_boot()
+            load_in_crash_kernel(stage)
+            stage.monitor.set("action_delay_ns", SEC)
+            stage.guest.run("for module in /modules-later/*virtio_blk*; do insmod $module; done; "
+                            "cp /proc/vmcore /dev/vda; sync")
+            stage.monitor.wait_beats(2)
+            expect((stage.monitor.get("state"), stage.monitor.get("cause")), ("panicked", "dumping"))
+            reactions.expect()
+            segments, size = elf_segments(core.name)
+            expect_in(segments, 1, 64, "segments of the dump")
+            expect_in(size, 400 << 20, 768 << 20, "its size")
+            stage.guest.send("rmmod kvm_heartbeat_guest")
+            stage.guest.wait_exit()
+            stage.monitor.wait_state("detached", mark, cause="panic")
+            reactions.expect(("kill", "done"))
+    stage.guest.close()
+    stage.start()
     stage.load()
 
 

@@ -2,7 +2,8 @@
 /*
  * kexec -l KERNEL INITRD: load the kernel that is to replace the running one; the
  * command line stays as it is. kexec -e: replace it. As kexec-tools' `kexec -s`.
- * kexec -p KERNEL INITRD: load the one that a panic enters, on one CPU.
+ * kexec -p KERNEL INITRD: load the one that a panic enters, with the command line that
+ * Debian's kdump-tools give it, and such a restart as this rig needs.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -11,6 +12,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define CRASH_LINE	" reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll" \
+			" usbcore.nousb reboot=a"
 
 static int load(const char *kernel_path, const char *initrd_path, const char *more,
 		unsigned long flags)
@@ -39,7 +43,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "-l"))
 		return load(argv[2], argv[3], "", 0);
 	if (argc == 4 && !strcmp(argv[1], "-p"))
-		return load(argv[2], argv[3], " nr_cpus=1 reboot=a", KEXEC_FILE_ON_CRASH);
+		return load(argv[2], argv[3], CRASH_LINE, KEXEC_FILE_ON_CRASH);
 	if (argc != 2 || strcmp(argv[1], "-e"))
 		errx(2, "usage: kexec -l KERNEL INITRD, then kexec -e; or kexec -p KERNEL INITRD");
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);

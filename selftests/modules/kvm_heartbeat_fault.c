@@ -17,12 +17,17 @@
  *              answer, or until something is written here again. The write
  *              returns at once; 0 only ends what goes on.
  *
+ *   oops       1. A thread of its own meets a fault of the kernel, which kills
+ *              it, or the kernel too (panic_on_oops). The write returns at
+ *              once.
+ *
  * A write to spin or halt returns when that is over on the CPU that it happens
  * to run on, if that is in the list: pin the writer to a CPU that is to live.
  * It does not wait until the others have stopped. Whatever else is written is
  * refused (EINVAL, ERANGE) and has no effect.
  *
- * After spin or halt the module can't be unloaded: CPUs are executing it.
+ * After spin, halt or oops the module can't be unloaded: CPUs are executing it,
+ * or have died in it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -34,6 +39,7 @@
 #include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -228,6 +234,27 @@ static const struct kernel_param_ops fault_block_ops = {
 	.set = fault_block_set,
 };
 
+static int fault_oops(void *unused)
+{
+	asm volatile("movl $0, 0" : : : "memory");
+	return 0;
+}
+
+static int fault_oops_set(const char *val, const struct kernel_param *kp)
+{
+	struct task_struct *task;
+
+	if (!sysfs_streq(val, "1"))
+		return -EINVAL;
+	__module_get(THIS_MODULE);	/* never put */
+	task = kthread_run(fault_oops, NULL, "fault_oops");
+	return PTR_ERR_OR_ZERO(task);
+}
+
+static const struct kernel_param_ops fault_oops_ops = {
+	.set = fault_oops_set,
+};
+
 static int __init fault_init(void)
 {
 	return register_nmi_handler(NMI_LOCAL, fault_nmi, 0, KBUILD_MODNAME);
@@ -245,6 +272,8 @@ module_param_cb(last_ms, &fault_last_ops, &last_ms, 0200);
 MODULE_PARM_DESC(last_ms, "how long spin and halt last, ms; 0 for ever");
 module_param_cb(block_ms, &fault_block_ops, NULL, 0200);
 MODULE_PARM_DESC(block_ms, "block a task for up to 600000 ms; 0 ends that");
+module_param_cb(oops, &fault_oops_ops, NULL, 0200);
+MODULE_PARM_DESC(oops, "have a thread meet a fault of the kernel: 1");
 module_param_cb(freeze_ms, &fault_freeze_ops, NULL, 0200);
 MODULE_PARM_DESC(freeze_ms, "freeze all CPUs for 1 to 600000 ms");
 module_param_cb(spin, &fault_spin_ops, NULL, 0200);
