@@ -53,7 +53,8 @@ void kvmhb_monitor_reset(struct kvmhb_monitor *mon)
 	bool lost;
 
 	mutex_lock(&mon->lock);
-	lost = mon->tally.lost || kvmhb_verdict_is_armed(&mon->verdict);
+	lost = mon->tally.lost || kvmhb_verdict_is_armed(&mon->verdict) ||
+	       mon->lifecycle == KVM_HEARTBEAT_DUMPING;
 	kvmhb_life_reset(&mon->life, mon->lifecycle);
 	monitor_await_guest(mon);
 	kvmhb_tally_lose(&mon->tally, lost);

@@ -184,7 +184,7 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 						  kvmhb_verdict_beats(&mon->verdict) ?
 						  KVMHB_ALIVE : mon->verdict.state, new.state,
 						  last_at_ns, kvmhb_monitor_now_ns(mon));
-	kvmhb_life_change(&mon->life, mon->verdict.state, new.state);
+	kvmhb_life_change(&mon->life, mon->verdict.state, &new, mon->goodbye);
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
 	mon->verdict = new;
 	if (kvmhb_state_beats(new.state))
@@ -322,7 +322,8 @@ static u64 monitor_look_at_armed(struct kvmhb_monitor *mon, struct kvmhb_case *c
 }
 
 /* Sees whether a guest's deadline is over. Returns when to look again, ns from then. */
-static u64 monitor_keep_deadline(struct kvmhb_monitor *mon, struct kvmhb_case *c, u64 elapsed_ns)
+static u64 monitor_keep_deadline(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_case *c,
+				 u64 elapsed_ns)
 {
 	u64 deadline_ns = kvmhb_monitor_deadline_ns(mon);
 	struct kvmhb_deadlines *deadlines = mon->deadlines;
@@ -343,10 +344,27 @@ static u64 monitor_keep_deadline(struct kvmhb_monitor *mon, struct kvmhb_case *c
 	ruling = kvmhb_deadline_rule(c, deadline_ns);
 	if (monitor_is_news(mon, &ruling.verdict)) {
 		kvmhb_watch_keep(&mon->watch, &ruling.verdict, c);
-		monitor_set_verdict(mon, ruling.verdict, kvmhb_tally_last_beat_at_ns(&mon->tally),
-				    &mon->watch.judged);
+		monitor_set_verdict(mon, ruling.verdict, last_at_ns, &mon->watch.judged);
 	}
 	return ruling.look_in_ns;
+}
+
+/* Looks at a guest that is not armed. Returns when to look again, ns from then. */
+static u64 monitor_look_at_unarmed(struct kvmhb_monitor *mon, struct kvmhb_case *c, u64 *run_ns)
+{
+	/* A crash kernel that beats from here on wakes us, and is not judged by that beat. */
+	u64 last_at_ns = kvmhb_tally_ask(&mon->tally);
+	u64 before_ns = mon->watch.seen_at_ns;
+	u64 elapsed_ns;
+
+	lockdep_assert_held(&mon->lock);
+
+	monitor_watch(mon, last_at_ns, c);
+	if (mon->verdict.cause == KVMHB_CAUSE_DUMPING)
+		kvmhb_tally_excuse(&mon->tally, last_at_ns, kvmhb_minus(c->silence_ns, c->run_ns));
+	elapsed_ns = mon->watch.seen_at_ns - before_ns;
+	*run_ns = kvmhb_deadline_run_ns(c, elapsed_ns);
+	return monitor_keep_deadline(mon, last_at_ns, c, elapsed_ns);
 }
 
 /*
@@ -368,10 +386,8 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 		elapsed_ns = mon->watch.seen_at_ns - before_ns;
 		run_ns = elapsed_ns - mon->watch.just_denied_ns;
 	} else if (kvmhb_monitor_watches(mon)) {
-		monitor_watch(mon, kvmhb_tally_ask(&mon->tally), &c);
+		look_in_ns = monitor_look_at_unarmed(mon, &c, &run_ns);
 		elapsed_ns = mon->watch.seen_at_ns - before_ns;
-		run_ns = kvmhb_deadline_run_ns(&c, elapsed_ns);
-		look_in_ns = monitor_keep_deadline(mon, &c, elapsed_ns);
 	} else {
 		return KVMHB_NO_DEADLINE;
 	}
@@ -382,14 +398,24 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 	return min(look_in_ns, kvmhb_react(mon, elapsed_ns, run_ns, held));
 }
 
-/* Takes back what was concluded of a guest, or of its crash kernel, if it has beaten since. */
+/*
+ * Takes back what was concluded of a guest, or of its crash kernel, if it has beaten since. A dump
+ * goes on, too, if its user gives it more time.
+ */
 static void monitor_revive(struct kvmhb_monitor *mon)
 {
+	bool dumps = mon->lifecycle == KVM_HEARTBEAT_DUMPING;
+	u64 silence_ns = kvmhb_minus(ktime_get_ns(), kvmhb_tally_last_beat_at_ns(&mon->tally));
+
 	lockdep_assert_held(&mon->lock);
 
-	if (!kvmhb_may_revive(&mon->verdict, mon->lifecycle) || !kvmhb_monitor_has_beaten(mon))
+	if (!kvmhb_may_revive(&mon->verdict, mon->lifecycle))
 		return;
-	if (mon->lifecycle == KVM_HEARTBEAT_DUMPING)
+	if (!kvmhb_monitor_has_beaten(mon) && !(dumps && silence_ns < mon->judging.timeout_ns))
+		return;
+	/* Its CPUs are as those of one that arms. */
+	kvmhb_watch_restart(&mon->watch, mon->vm.kvm, mon->vm.pulse);
+	if (dumps)
 		kvmhb_monitor_change(mon, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING);
 	else
 		kvmhb_monitor_change(mon, KVMHB_ALIVE, KVMHB_CAUSE_NONE);
@@ -415,15 +441,30 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 	monitor_look_again(mon, look_in_ns);
 }
 
+/* The guest says itself what was concluded of it. No beat takes that back. */
+static void monitor_confirm_panic(struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	atomic64_add(kvmhb_monitor_missing(mon), &mon->tally.missed);
+	mon->lifecycle = KVM_HEARTBEAT_PANIC;
+	WRITE_ONCE(mon->tally.state, monitor_beat_state(mon));
+}
+
 /* Takes the guest's word, or that of its beats. Does not look: a word may come at any rate. */
 static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 {
 	struct kvmhb_verdict new = mon->verdict;
 	bool retuning = mon->retuning;
 	u64 due_at_ns = 0;
+	bool again;
 
 	lockdep_assert_held(&mon->lock);
 
+	if (word == KVM_HEARTBEAT_PANIC && kvmhb_may_revive(&mon->verdict, mon->lifecycle)) {
+		monitor_confirm_panic(mon);
+		return;
+	}
 	if (!kvmhb_lifecycle(&new, word))
 		return;
 	if (word == KVM_HEARTBEAT_OOPS) {
@@ -441,11 +482,17 @@ static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 		kvmhb_watch_restart(&mon->watch, mon->vm.kvm, mon->vm.pulse);
 		due_at_ns = mon->watch.seen_at_ns + kvmhb_late_ns(&mon->judging);
 	}
+	again = new.state == mon->verdict.state && new.cause == mon->verdict.cause;
 	kvmhb_monitor_change(mon, new.state, new.cause);
 	WRITE_ONCE(mon->tally.attention, !kvmhb_verdict_beats(&mon->verdict));
-	kvmhb_turn_bring_forward(&mon->turn, due_at_ns);
 	/* As often as a user sets an interval: the turn is still that of the one before. */
-	if ((retuning && !mon->retuning) || kvmhb_monitor_watches(mon))
+	if (retuning && !mon->retuning)
+		kvmhb_turn_now(&mon->turn);
+	/* A guest that is not armed has its turn on a timer, which may come too early. */
+	if (again && !kvmhb_verdict_is_armed(&mon->verdict))
+		return;
+	kvmhb_turn_bring_forward(&mon->turn, due_at_ns);
+	if (kvmhb_monitor_watches(mon))
 		kvmhb_turn_now(&mon->turn);
 }
 
@@ -480,7 +527,9 @@ bool kvmhb_monitor_take_turn(struct kvmhb_turn *turn, enum kvmhb_looker by, u64 
 		WRITE_ONCE(turn->asked_at_ns, asked_at_ns);
 	looks = by != KVMHB_LOOKER_PATROL || !monitor_is_silent(mon);
 	if (looks && kvmhb_tally_is_found(&mon->tally))
-		monitor_hear(mon, KVM_HEARTBEAT_ARM);	/* no boot: the driver has not noticed */
+		/* No boot: the driver has not noticed. Nor has that of a crash kernel. */
+		monitor_hear(mon, mon->goodbye == KVMHB_CAUSE_PANIC ? KVM_HEARTBEAT_DUMPING :
+			     KVM_HEARTBEAT_ARM);
 	else if (looks)
 		kvmhb_monitor_look(mon);
 	mutex_unlock(&mon->lock);

@@ -52,12 +52,12 @@ static void move_resume_unarmed(struct kvmhb_monitor *mon, u64 pause_ns)
 
 	lockdep_assert_held(&mon->lock);
 
-	if (mon->verdict.state == KVMHB_UNRESPONSIVE ||
-	    kvmhb_may_revive(&mon->verdict, mon->lifecycle)) {
+	if (mon->verdict.state == KVMHB_UNRESPONSIVE) {
 		mon->outages.silent_since_ns += pause_ns;
 		mon->outages.down_until_ns += pause_ns;
 	}
-	if (last_at_ns)
+	/* One that came in the pause is where it is. */
+	if (last_at_ns && !kvmhb_is_after(last_at_ns, mon->paused_at_ns))
 		kvmhb_tally_move_last_beat(&mon->tally, last_at_ns, last_at_ns + pause_ns);
 }
 
@@ -98,7 +98,9 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 	verdict = move_verdict(mon);
 	now_ns = ktime_get_ns();
 	pause_ns = kvmhb_minus(now_ns, mon->paused_at_ns);
-	if (!kvmhb_verdict_is_armed(&verdict))
+	if (kvmhb_may_revive(&verdict, mon->lifecycle))
+		move_resume_outage(mon, pause_ns);
+	else if (!kvmhb_verdict_is_armed(&verdict))
 		move_resume_unarmed(mon, pause_ns);
 	else if (verdict.state == KVMHB_UNRESPONSIVE)
 		move_resume_outage(mon, pause_ns);
@@ -114,7 +116,8 @@ void kvmhb_monitor_resume(struct kvmhb_monitor *mon)
 	WRITE_ONCE(mon->tally.attention, !kvmhb_verdict_beats(&verdict));
 	if (silent)
 		kvmhb_turn_on_timer(&mon->turn, now_ns + mon->judging.timeout_ns);
-	else if (kvmhb_verdict_is_armed(&verdict) || kvmhb_monitor_watches(mon))
+	else if (kvmhb_verdict_is_armed(&verdict) || kvmhb_monitor_watches(mon) ||
+		 kvmhb_monitor_has_beaten(mon))
 		kvmhb_turn_now(&mon->turn);
 	mon->arrived = false;
 unlock:
@@ -175,13 +178,17 @@ void kvmhb_monitor_save(struct kvmhb_monitor *mon, struct kvmhb_saved *saved)
 	saved->state = verdict.state;
 	saved->cause = verdict.cause;
 	saved->lifecycle = mon->lifecycle;
-	if (saved->lifecycle == KVM_HEARTBEAT_OOPS && !kvmhb_monitor_has_oopsed(mon))
+	if (saved->lifecycle == KVM_HEARTBEAT_OOPS && kvmhb_verdict_is_armed(&verdict) &&
+	    !kvmhb_monitor_has_oopsed(mon))
 		saved->lifecycle = KVM_HEARTBEAT_ARM;	/* it has survived that */
 	saved->goodbye = mon->goodbye;
 	saved->lost = READ_ONCE(mon->tally.lost);
 
 	saved->beats = atomic64_read(&mon->tally.beats);
 	saved->missed = atomic64_read(&mon->tally.missed);
+	/* Of a silence that is no outage the run clock does not move. */
+	if (kvmhb_may_revive(&verdict, mon->lifecycle))
+		saved->missed += kvmhb_monitor_missing(mon);
 	saved->outages = outages->count;
 	saved->downtime_ns = outages->downtime_ns;
 	saved->gaps_n = gaps.n;

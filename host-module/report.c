@@ -50,7 +50,8 @@ static const char *report_text(char *text, const struct kvmhb_transition *t)
 	case KVMHB_LATE:
 	case KVMHB_PAUSED:
 		level = kvmhb_state_is_outage(t->new.state) ? KERN_WARNING : KERN_NOTICE;
-		if (!t->last_beat_ns)	/* panicked before the driver was armed */
+		/* Panicked before the driver was armed; or another kernel beats since. */
+		if (!t->last_beat_ns || t->new.cause == KVMHB_CAUSE_DUMPING)
 			break;
 		what = ", last heartbeat ";
 		value = report_seconds(seconds, t->last_beat_ns);

@@ -43,10 +43,10 @@ struct kvmhb_gaps {
  * @wake: makes the monitor look; likewise. Called in any context
  *
  * The monitor writes these, under its lock:
- * @state: the monitor's state
+ * @state: the monitor's state, as far as beats go
  * @retuning: the guest has not yet beaten by the newest configuration
  * @attention: the next beat has to wake the monitor, the guest is silent
- * @lost: the device was reset under a guest that was armed, and that has said nothing
+ * @lost: the device was reset under a guest that was armed or dumping, and that has said nothing
  *	since; its beats are the only sign that it lives on
  * @interval_ns: how often the guest has to beat, ns
  * @pulse: the VM's pulse page, NULL while detached: then no beat comes

@@ -21,7 +21,7 @@
 	state(UNRESPONSIVE, "unresponsive")	/* no beat for the timeout that it had */ \
 	state(PAUSED, "paused")			/* the host does not let it run */ \
 	state(STOPPED, "stopped")		/* the guest said that it will not beat */ \
-	state(PANICKED, "panicked")		/* the guest kernel said that it panicked */
+	state(PANICKED, "panicked")		/* the guest kernel panicked, its crash kernel included */
 
 /* Why. */
 #define KVMHB_CAUSES(cause) \
@@ -42,7 +42,7 @@
 	cause(REBOOT, "reboot")			/* ... that it restarts */ \
 	cause(SUSPEND, "suspend")		/* ... that it suspends */ \
 	cause(UNLOAD, "unload")			/* ... that its driver lets go of the device */ \
-	cause(PANIC, "panic")			/* ... that it panicked */ \
+	cause(PANIC, "panic")			/* ... that it panicked, or it fell silent */ \
 	cause(TRIPLE_FAULT, "triple-fault")	/* a CPU of it has shut down */ \
 	cause(VMM_GONE, "vmm-gone")		/* the VMM closed the device, unannounced */ \
 	cause(UNKNOWN, "unknown")		/* no evidence names a cause */ \

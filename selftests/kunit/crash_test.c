@@ -155,14 +155,108 @@ static void crash_kernel_ends(struct kunit *test)
 	beat(m);
 	kvmhb_monitor_reset(&m->mon);
 	expect_verdict(test, m, KVMHB_WAITING, KVMHB_CAUSE_NONE, "is reset");
-	time_passes(m, HOUR);
-	beat(m);
-	time_passes(m, HOUR);
-	beat(m);
-	expect_verdict(test, m, KVMHB_WAITING, KVMHB_CAUSE_NONE, "rings all the same");
 	silent_for(m, 10 * HOUR);
 	kvmhb_monitor_detach(&m->mon);
 	expect_verdict(test, m, KVMHB_DETACHED, KVMHB_CAUSE_PANIC, "ends then");
+}
+
+/* Its device alone is reset: its driver says so again, or has not noticed and beats on. */
+static void crash_kernel_is_lost(struct kunit *test)
+{
+	unsigned int notices;
+
+	for (notices = 0; notices < 2; notices++) {
+		struct monitor_test *m = armed_monitor(test);
+
+		say(m, KVM_HEARTBEAT_DUMPING);
+		kvmhb_monitor_reset(&m->mon);
+		expect_verdict(test, m, KVMHB_WAITING, KVMHB_CAUSE_NONE, "reset");
+		if (notices) {
+			say(m, KVM_HEARTBEAT_DUMPING);
+		} else {
+			beat(m);
+			time_passes(m, HOUR);
+			beat(m);
+		}
+		expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "dumps on");
+		expect_counts(test, m, 0, 1, 1, "dumps on");
+		silent_for(m, 3 * HOUR);
+		expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "not for long");
+		silent_for(m, 2 * HOUR);
+		expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "silent");
+		kunit_release_action(test, monitor_test_exit, m);
+	}
+
+	/* Whoever has panicked and is reset is another kernel when it rings. */
+	{
+		struct monitor_test *m = armed_monitor(test);
+
+		say(m, KVM_HEARTBEAT_PANIC);
+		kvmhb_monitor_reset(&m->mon);
+		beat(m);
+		time_passes(m, HOUR);
+		beat(m);
+		expect_verdict(test, m, KVMHB_WAITING, KVMHB_CAUSE_NONE, "panicked, and reset");
+	}
+}
+
+/* What was concluded the guest says itself: that stays. */
+static void crash_is_confirmed(struct kunit *test)
+{
+	static const u32 words[] = { KVM_HEARTBEAT_OOPS, KVM_HEARTBEAT_DUMPING };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		struct monitor_test *m = armed_monitor(test);
+		u64 missed;
+
+		say(m, words[i]);
+		silent_for(m, 3 * HOUR);
+		silent_for(m, 2 * HOUR);
+		expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "silent");
+		missed = missed_of(m);
+		KUNIT_EXPECT_EQ(test, missed, 4);
+		say(m, KVM_HEARTBEAT_PANIC);
+		KUNIT_EXPECT_EQ(test, lifecycle_of(m), KVM_HEARTBEAT_PANIC);
+		KUNIT_EXPECT_EQ(test, m->mon.tally.state, KVMHB_PANICKED);
+		time_passes(m, HOUR);
+		beat(m);
+		expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "it rings");
+		KUNIT_EXPECT_EQ(test, missed_of(m), missed);
+		KUNIT_EXPECT_EQ(test, panics_of(m), 1);
+		kunit_release_action(test, monitor_test_exit, m);
+	}
+}
+
+/* A dump that is taken for dead is given more time. */
+static void crash_kernel_is_slow(struct kunit *test)
+{
+	struct monitor_test *m = armed_monitor(test);
+	const u64 timeout_ns = 10 * HOUR;
+
+	say(m, KVM_HEARTBEAT_DUMPING);
+	silent_for(m, 5 * HOUR);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "silent");
+	KUNIT_ASSERT_EQ(test, kvmhb_monitor_configure(&m->mon, NULL, &timeout_ns), 0);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "not for so long");
+	KUNIT_EXPECT_NE(test, m->mon.turn.due_at_ns, 0);
+	silent_for(m, 6 * HOUR);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "now for so long");
+}
+
+/* A word that says nothing new does not make the host look. */
+static void crash_kernel_repeats_itself(struct kunit *test)
+{
+	struct monitor_test *m = armed_monitor(test);
+	u64 due_at_ns, seen_at_ns;
+
+	say(m, KVM_HEARTBEAT_DUMPING);
+	due_at_ns = m->mon.turn.due_at_ns;
+	seen_at_ns = m->mon.watch.seen_at_ns;
+	kvmhb_monitor_lifecycle(&m->mon, KVM_HEARTBEAT_DUMPING);
+	KUNIT_EXPECT_FALSE(test, work_busy(&m->mon.turn.work));
+	KUNIT_EXPECT_EQ(test, m->mon.turn.due_at_ns, due_at_ns);
+	KUNIT_EXPECT_GE(test, m->mon.watch.seen_at_ns, seen_at_ns);
 }
 
 /* An oops that is followed by silence was the end; a beat shows that it was not. */
@@ -289,13 +383,15 @@ static void bring_into_crash(struct monitor_test *m, const struct crash_row *row
 }
 
 static void expect_crash_goes_on(struct kunit *test, struct monitor_test *m,
-				 const struct crash_row *row, bool beats)
+				 const struct crash_row *row, bool beats, u64 missed)
 {
 	const struct kvmhb_verdict *then = beats ? &row->beats : &row->silent;
 
+	KUNIT_EXPECT_EQ_MSG(test, missed_of(m), missed, "%s", row->what);
 	kvmhb_monitor_resume(&m->mon);
 	look_now(m);
 	expect_verdict(test, m, row->verdict.state, row->verdict.cause, row->what);
+	KUNIT_EXPECT_EQ_MSG(test, missed_of(m), missed, "%s", row->what);
 	if (beats)
 		beat(m);
 	else
@@ -304,6 +400,7 @@ static void expect_crash_goes_on(struct kunit *test, struct monitor_test *m,
 	KUNIT_EXPECT_EQ_MSG(test, panics_of(m), 1, "%s", row->what);
 	if (!beats)
 		return;
+	KUNIT_EXPECT_EQ_MSG(test, missed_of(m), missed, "%s", row->what);
 	silent_for(m, HOUR);
 	expect_verdict(test, m, then->state, then->cause, row->what);
 }
@@ -316,14 +413,16 @@ static void crash_paused(struct kunit *test)
 		for (beats = 0; beats < 2; beats++) {
 			const struct crash_row *row = &crash_rows[i];
 			struct monitor_test *m = patient_monitor(test);
+			u64 missed;
 
 			bring_into_crash(m, row);
 			expect_verdict(test, m, row->verdict.state, row->verdict.cause, row->what);
+			missed = missed_of(m);
 			kvmhb_monitor_pause(&m->mon);
 			time_passes(m, 10 * HOUR);
 			look_now(m);
 			expect_verdict(test, m, row->verdict.state, row->verdict.cause, row->what);
-			expect_crash_goes_on(test, m, row, beats);
+			expect_crash_goes_on(test, m, row, beats, missed);
 			kunit_release_action(test, monitor_test_exit, m);
 		}
 	}
@@ -347,7 +446,7 @@ static void crash_moves(struct kunit *test)
 			unpack(to, bag);
 			expect_verdict(test, to, row->verdict.state, row->verdict.cause, row->what);
 			KUNIT_EXPECT_EQ(test, lifecycle_of(to), row->word);
-			expect_crash_goes_on(test, to, row, beats);
+			expect_crash_goes_on(test, to, row, beats, missed_of(from));
 			kunit_release_action(test, monitor_test_exit, to);
 			kunit_release_action(test, monitor_test_exit, from);
 		}
@@ -384,10 +483,67 @@ static void crash_survived_moves(struct kunit *test)
 	}
 }
 
+/* A beat that comes in a pause: the guest moves all the same, and is back when it is resumed. */
+static void crash_beats_in_a_pause(struct kunit *test)
+{
+	struct monitor_test *m = armed_monitor(test);
+	unsigned int i;
+
+	say(m, KVM_HEARTBEAT_OOPS);
+	for (i = 0; i < 2; i++) {
+		time_passes(m, HOUR);
+		beat(m);
+	}
+	silent_for(m, 3 * HOUR);
+	silent_for(m, 2 * HOUR);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "silent");
+	kvmhb_monitor_pause(&m->mon);
+	time_passes(m, HOUR);
+	beat(m);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "paused");
+	pack(test, m);
+	time_passes(m, HOUR);
+	kvmhb_monitor_resume(&m->mon);
+	flush_work(&m->mon.turn.work);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "back");
+	kunit_release_action(test, monitor_test_exit, m);
+
+	m = armed_monitor(test);
+	say(m, KVM_HEARTBEAT_DUMPING);
+	kvmhb_monitor_pause(&m->mon);
+	time_passes(m, HOUR);
+	beat(m);
+	time_passes(m, 2 * HOUR);
+	kvmhb_monitor_resume(&m->mon);
+	expect_goes_on(test, read_of(m).last_beat_ns, 2 * HOUR, "the beat is where it was");
+}
+
+/* What the host denied to a crash kernel it has not missed. */
+static void crash_kernel_is_starved(struct kunit *test)
+{
+	struct monitor_test *m = armed_monitor(test);
+	u64 missed;
+
+	say(m, KVM_HEARTBEAT_DUMPING);
+	missed = missed_of(m);
+	time_passes(m, 3 * HOUR);
+	mutex_lock(&m->mon.lock);
+	m->mon.turn.due_at_ns = ktime_get_ns() - 2 * HOUR;	/* the host is late */
+	mutex_unlock(&m->mon.lock);
+	look_now(m);
+	beat(m);
+	KUNIT_EXPECT_EQ(test, missed_of(m), missed);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "starved");
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(crash_kernel_beats),
 	KUNIT_CASE(crash_kernel_words),
 	KUNIT_CASE(crash_kernel_ends),
+	KUNIT_CASE(crash_kernel_is_lost),
+	KUNIT_CASE(crash_is_confirmed),
+	KUNIT_CASE(crash_kernel_is_slow),
+	KUNIT_CASE(crash_kernel_repeats_itself),
 	KUNIT_CASE(crash_oops),
 	KUNIT_CASE(crash_oops_survived),
 	KUNIT_CASE(crash_oops_in_an_outage),
@@ -395,6 +551,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(crash_paused),
 	KUNIT_CASE(crash_moves),
 	KUNIT_CASE(crash_survived_moves),
+	KUNIT_CASE(crash_beats_in_a_pause),
+	KUNIT_CASE(crash_kernel_is_starved),
 	{}
 };
 

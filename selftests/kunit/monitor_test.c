@@ -3,6 +3,8 @@
 
 #include <linux/bitmap.h>
 
+#include "verdict.h"
+
 static void hear_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition *t)
 {
 	struct monitor_test *m = container_of(reporter, struct monitor_test, mon.reporter);
@@ -26,6 +28,18 @@ static void hear_report(struct kvmhb_reporter *reporter, const struct kvmhb_tran
 }
 
 #define kvmhb_report hear_report
+
+/* A guest that beats while its deadline is being ruled on. */
+static struct monitor_test *beats_meanwhile;
+
+static struct kvmhb_ruling rule_slowly(const struct kvmhb_case *c, u64 deadline_ns)
+{
+	if (beats_meanwhile)
+		kvmhb_tally_beat(&beats_meanwhile->mon.tally, 0);
+	return kvmhb_deadline_rule(c, deadline_ns);
+}
+
+#define kvmhb_deadline_rule rule_slowly
 
 #include "monitor.c"
 
@@ -388,6 +402,24 @@ static void monitor_stale_cpus(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bitmap_empty(cpus, KVMHB_PULSE_MAX_SLOTS));
 }
 
+/* A crash kernel that beats in the midst of the look that would take it for dead is not. */
+static void monitor_judges_by_what_it_asked(struct kunit *test)
+{
+	struct monitor_test *m = patient_monitor(test);
+
+	attach_and_arm(m);
+	say(m, KVM_HEARTBEAT_DUMPING);
+	silent_for(m, 3 * HOUR);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "not for long");
+	time_passes(m, 2 * HOUR);
+	beats_meanwhile = m;
+	look_now(m);
+	beats_meanwhile = NULL;
+	look_now(m);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "it has beaten");
+	KUNIT_EXPECT_NE(test, m->mon.turn.due_at_ns, 0);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_words),
 	KUNIT_CASE(monitor_in_time),
@@ -396,6 +428,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_looks_again),
 	KUNIT_CASE(monitor_arms_by_another_interval),
 	KUNIT_CASE(monitor_takes_turns),
+	KUNIT_CASE(monitor_judges_by_what_it_asked),
 	KUNIT_CASE(monitor_stale_cpus),
 	{}
 };
