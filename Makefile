@@ -12,6 +12,14 @@ modules:
 install: modules
 	$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules_install
 
+# Programs for the host, by tools/Makefile, which says what they need. In build/bin.
+tools:
+	@$(MAKE) -C tools
+
+# As root, or with DESTDIR. Below PREFIX, /usr/local by default.
+install-tools: tools
+	@$(MAKE) -C tools install
+
 demo:
 	@selftests/demo
 
@@ -52,4 +60,4 @@ clean:
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
 	rm -rf build Module.symvers modules.order .*.cmd .*.o
 
-.PHONY: modules install demo check matrix torture bench style docs clean
+.PHONY: modules install tools install-tools demo check matrix torture bench style docs clean
