@@ -74,6 +74,24 @@ static void complain(const struct hb_fleet *fleet, const char *word, enum hb_mat
 }
 
 /**
+ * ctl_match - find the monitor that a user means
+ * @fleet: all monitors
+ * @word: what the user calls it
+ * @which: number of the monitor, or of the first one that it may be
+ *
+ * Return: whether there is one, none, or more than one.
+ */
+enum hb_match ctl_match(struct hb_fleet *fleet, const char *word, size_t *which)
+{
+	enum hb_match match = hb_resolve(&fleet->monitors, fleet->names, word, which);
+
+	/* A VM that does not run has a name only in libvirt. */
+	if (match == HB_MATCH_NONE && hb_libvirt_names(fleet))
+		match = hb_resolve(&fleet->monitors, fleet->names, word, which);
+	return match;
+}
+
+/**
  * ctl_pick - find the monitor that a user means, or say why not
  * @fleet: all monitors
  * @word: what the user calls it
@@ -83,12 +101,8 @@ static void complain(const struct hb_fleet *fleet, const char *word, enum hb_mat
  */
 int ctl_pick(struct hb_fleet *fleet, const char *word, size_t *which)
 {
-	enum hb_match match;
+	enum hb_match match = ctl_match(fleet, word, which);
 
-	match = hb_resolve(&fleet->monitors, fleet->names, word, which);
-	/* A VM that does not run has a name only there. */
-	if (match == HB_MATCH_NONE && hb_libvirt_names(fleet))
-		match = hb_resolve(&fleet->monitors, fleet->names, word, which);
 	if (match == HB_MATCH_ONE)
 		return 0;
 	complain(fleet, word, match, *which);

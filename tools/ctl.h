@@ -8,8 +8,14 @@
 #define CTL_COMMANDS(command) \
 	command(list, "", "one line a VM: name, state, cause, age of its last beat, outages") \
 	command(show, "[VM...]", "all that a monitor says, in human units") \
+	command(explain, "VM", "the last verdict, what it means, and what to do") \
+	command(watch, "", "a live table of all VMs") \
+	command(events, "[--json] [VM...]", "follow transitions and actions (root)") \
 	command(set, "VM NAME=VALUE...", "tune a monitor (root), such as interval=500ms") \
 	command(mute, "VM TIME", "announce nothing and do nothing for a time, such as 10min (root)") \
+	command(create, "[UUID] [NAME=VALUE...]", "make a monitor that persists (root, mdevctl)") \
+	command(remove, "[--force] VM", "remove a monitor for good (root, mdevctl)") \
+	command(check, "[VM...]", "a line and an exit status, as a monitoring plugin") \
 	command(metrics, "[--textfile]", "OpenMetrics text, or that of node_exporter's textfiles")
 
 /* argv[0] is the command. What they return is the exit status: 0, 1, or 2 for a wrong use. */
@@ -26,9 +32,9 @@ void ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int ctl_usage(const char *command);
 int ctl_no_options(int argc, char **argv, int min, int max);
 int ctl_fleet(struct hb_fleet *fleet, uint64_t files);
+enum hb_match ctl_match(struct hb_fleet *fleet, const char *word, size_t *which);
 int ctl_pick(struct hb_fleet *fleet, const char *word, size_t *which);
 const char *ctl_name(const struct hb_fleet *fleet, size_t which);
-const char *ctl_state(const struct hb_reading *reading);
 
 /* For set and create: NAME=VALUE as a file and what to write to it. */
 struct ctl_setting {

@@ -21,6 +21,7 @@ int hb_fleet_read(struct hb_fleet *fleet, uint64_t files)
 
 	fleet->readings = NULL;
 	fleet->names = NULL;
+	fleet->asked = false;
 	ret = hb_monitors_find(found);
 	if (ret || !found->nr)
 		return ret;

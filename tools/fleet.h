@@ -11,11 +11,13 @@
  * @monitors: which
  * @readings: what each said
  * @names: of the VM of each, empty if it is not known
+ * @asked: libvirt has been asked for names
  */
 struct hb_fleet {
 	struct hb_monitors monitors;
 	struct hb_reading *readings;
 	char (*names)[HB_NAME_LEN];
+	bool asked;
 };
 
 int hb_fleet_read(struct hb_fleet *fleet, uint64_t files);

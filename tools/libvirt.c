@@ -138,7 +138,7 @@ static bool all_named(const struct hb_fleet *fleet)
 }
 
 /**
- * hb_libvirt_names - ask libvirt for the names of VMs that have none by their process
+ * hb_libvirt_names - ask libvirt for the names of VMs that have none by their process, once
  * @fleet: all monitors, whose names are filled in
  *
  * Return: whether it had any.
@@ -149,8 +149,9 @@ bool hb_libvirt_names(struct hb_fleet *fleet)
 	pid_t child;
 	bool any;
 
-	if (all_named(fleet) || pipe(ends))
+	if (fleet->asked || all_named(fleet) || pipe(ends))
 		return false;
+	fleet->asked = true;
 	child = fork();
 	if (!child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

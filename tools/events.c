@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "follow.h"
+#include "out.h"
+#include "units.h"
+
+#define SEC	UINT64_C(1000000000)
+
+struct events {
+	bool json;
+	struct hb_fleet fleet;
+	char **wanted;			/* UUIDs, or none for all */
+	size_t nr_wanted;
+};
+
+/* A time of the monotonic clock, by the wall's as it is now. */
+static void format_clock(char *buf, size_t size, uint64_t clock_ns, bool utc)
+{
+	struct timespec real;
+	struct tm tm;
+	uint64_t ns;
+	size_t len;
+	time_t s;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	ns = real.tv_sec * SEC + real.tv_nsec - (hb_clock_ns() - clock_ns);
+	s = ns / SEC;
+	if (utc)
+		gmtime_r(&s, &tm);
+	else
+		localtime_r(&s, &tm);
+	len = strftime(buf, size, utc ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
+	snprintf(buf + len, size - len, ".%06u%s", (unsigned int)(ns % SEC / 1000), utc ? "Z" : "");
+}
+
+static int compare_uuid(const void *uuid, const void *monitor)
+{
+	return strcmp(uuid, ((const struct hb_monitor *)monitor)->uuid);
+}
+
+static char *find_name(struct events *events, const char *uuid)
+{
+	const struct hb_monitors *monitors = &events->fleet.monitors;
+	const struct hb_monitor *monitor;
+	struct hb_reading reading;
+	char *name;
+
+	if (!monitors->nr)
+		return NULL;
+	monitor = bsearch(uuid, monitors->all, monitors->nr, sizeof(*monitor), compare_uuid);
+	if (!monitor)
+		return NULL;
+	name = events->fleet.names[monitor - monitors->all];
+	/* A VMM that has gone leaves its name: it is what the last event is about. */
+	if (!hb_monitor_read(monitor, HB_SET(VMM_PID), &reading) &&
+	    hb_number(&reading, HB_FILE_VMM_PID))
+		hb_name_of_vmm(hb_number(&reading, HB_FILE_VMM_PID), name);
+	return name;
+}
+
+/* What the VM is called. A monitor that is not known yet is new. */
+static const char *name_of(struct events *events, const char *uuid)
+{
+	const char *name = find_name(events, uuid);
+
+	if (name)
+		return name;
+	hb_fleet_free(&events->fleet);
+	hb_fleet_read(&events->fleet, CTL_SET_HEAD);
+	return find_name(events, uuid) ?: "";
+}
+
+static bool is_wanted(const struct events *events, const char *uuid)
+{
+	for (size_t i = 0; i < events->nr_wanted; i++) {
+		if (!strcmp(events->wanted[i], uuid))
+			return true;
+	}
+	return !events->nr_wanted;
+}
+
+static void put_field(const char *name, const char *value)
+{
+	printf(",\"%s\":", name);
+	hb_out_json(stdout, value);
+}
+
+static void put_json(const struct hb_event *event, const char *vm_name)
+{
+	char clock[64];
+
+	format_clock(clock, sizeof(clock), event->clock_ns, true);
+	printf("{\"time\":\"%s\"", clock);
+	put_field("event", event->name);
+	put_field("uuid", event->vm);
+	put_field("vm", vm_name);
+	if (!strcmp(event->name, "action")) {
+		put_field("step", event->step);
+		put_field("cause", event->cause);
+		put_field("result", event->result);
+	} else {
+		put_field("old", event->old);
+		put_field("new", event->new);
+		put_field("cause", event->cause);
+		printf(",\"last_beat_ns\":%" PRIu64 ",\"run_ns\":%" PRIu64, event->last_beat_ns,
+		       event->run_ns);
+	}
+	puts("}");
+}
+
+static void put_text(const struct hb_event *event, const char *vm_name)
+{
+	char clock[64], age[HB_TIME_LEN];
+
+	format_clock(clock, sizeof(clock), event->clock_ns, false);
+	printf("%s %s: ", clock, *vm_name ? vm_name : event->vm);
+	if (!strcmp(event->name, "action")) {
+		printf("action %s (%s): %s\n", event->step, event->cause, event->result);
+		return;
+	}
+	printf("%s -> %s (%s)", event->old, event->new, event->cause);
+	if (event->last_beat_ns)
+		printf(", last beat %s before", hb_format_time(age, event->last_beat_ns));
+	putchar('\n');
+}
+
+static void put_lost(const struct events *events, long long lost)
+{
+	if (events->json)
+		printf("{\"event\":\"lost\",\"events\":%lld}\n", lost > 0 ? lost : 0);
+	else
+		puts("events were lost here: there were more than could be followed");
+}
+
+static void on_event(const struct hb_event *event, void *context)
+{
+	struct events *events = context;
+
+	if (event->lost)
+		put_lost(events, event->lost);
+	if (!is_wanted(events, event->vm))
+		return;
+	if (events->json)
+		put_json(event, name_of(events, event->vm));
+	else
+		put_text(event, name_of(events, event->vm));
+}
+
+/* Those who read JSON also want to know where the states begin. */
+static void put_present(struct events *events)
+{
+	char clock[64];
+
+	for (size_t i = 0; i < events->fleet.monitors.nr; i++) {
+		const struct hb_reading *reading = &events->fleet.readings[i];
+		const char *uuid = events->fleet.monitors.all[i].uuid;
+
+		if (!is_wanted(events, uuid))
+			continue;
+		format_clock(clock, sizeof(clock), hb_clock_ns(), true);
+		printf("{\"time\":\"%s\"", clock);
+		put_field("event", "present");
+		put_field("uuid", uuid);
+		put_field("vm", events->fleet.names[i]);
+		put_field("new", hb_text(reading, HB_FILE_STATE));
+		put_field("cause", hb_text(reading, HB_FILE_CAUSE));
+		puts("}");
+	}
+}
+
+/* Until a signal comes, or nobody reads any more. */
+static int follow_all(struct events *events, struct hb_follow *follow, int signals)
+{
+	struct pollfd fds[] = {
+		{ .fd = hb_follow_fd(follow), .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = STDOUT_FILENO },
+	};
+
+	while (!ferror(stdout)) {
+		int ret = poll(fds, 3, -1);
+
+		if (ret < 0 && errno != EINTR) {
+			ctl_error("poll: %m");
+			return 1;
+		}
+		if (ret < 0)
+			continue;
+		ret = hb_follow_read(follow, on_event, events);
+		if (ret) {
+			errno = -ret;
+			ctl_error("trace events cannot be read any more: %m; was the module unloaded?");
+			return 1;
+		}
+		fflush(stdout);
+		if (fds[1].revents || fds[2].revents & (POLLERR | POLLNVAL))
+			break;
+	}
+	return 0;
+}
+
+static int follow(struct events *events)
+{
+	static const char * const names[] = { "state", "action", NULL };
+	struct hb_follow *follow;
+	char instance[32];
+	sigset_t ends;
+	const char *why;
+	int signals, ret;
+
+	/* Whatever ends it, the instance has to be removed. */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signals = signalfd(-1, &ends, SFD_CLOEXEC);
+
+	snprintf(instance, sizeof(instance), "heartbeatctl-%d", getpid());
+	follow = hb_follow_open(instance, names, &why);
+	if (!follow) {
+		ctl_error("%s", why);
+		close(signals);
+		return 1;
+	}
+	/* States are read once events are followed: between both, nothing is lost. */
+	hb_fleet_free(&events->fleet);
+	ret = ctl_fleet(&events->fleet, CTL_SET_HEAD);
+	if (!ret && events->json)
+		put_present(events);
+	fflush(stdout);
+	if (!ret)
+		ret = follow_all(events, follow, signals);
+	hb_follow_close(follow);
+	close(signals);
+	return ret;
+}
+
+/* The UUIDs of those that are asked for, which stay theirs. */
+static int choose(struct events *events, int nr, char **words)
+{
+	size_t which;
+	int ret;
+
+	events->wanted = calloc(nr + 1, sizeof(*events->wanted));
+	for (int i = 0; i < nr; i++) {
+		ret = ctl_pick(&events->fleet, words[i], &which);
+		if (ret)
+			return ret;
+		events->wanted[events->nr_wanted++] = strdup(events->fleet.monitors.all[which].uuid);
+	}
+	return 0;
+}
+
+/* ctl_events - follow transitions and actions */
+int ctl_events(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ 0 }
+	};
+	struct events events = { 0 };
+	int option, ret;
+
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (option != 'j')
+			return ctl_usage(argv[0]);
+		events.json = true;
+	}
+	ret = ctl_fleet(&events.fleet, CTL_SET_HEAD);
+	if (!ret)
+		ret = choose(&events, argc - optind, argv + optind);
+	if (!ret)
+		ret = follow(&events);
+	while (events.nr_wanted)
+		free(events.wanted[--events.nr_wanted]);
+	free(events.wanted);
+	hb_fleet_free(&events.fleet);
+	return ret;
+}
