@@ -29,7 +29,7 @@ static void append(char *buf, size_t size, const char *text)
 	size_t len = strlen(buf);
 
 	if (len + strlen(text) < size)
-		strcpy(buf + len, text);
+		memcpy(buf + len, text, strlen(text) + 1);
 }
 
 /* What divides the parts of a plugin's output may not be in a name. */
@@ -95,7 +95,7 @@ static int report(const struct tally *tally, unsigned int total)
 	enum hb_level level = worst(tally);
 
 	if (!total) {
-		puts("HEARTBEAT UNKNOWN: there is no monitor on this host: load kvm_heartbeat, and make one");
+		puts("HEARTBEAT UNKNOWN: there is no monitor here: load kvm_heartbeat, make one");
 		return HB_UNKNOWN;
 	}
 	printf("HEARTBEAT %s: %u of %u well", level_words[level], tally->nr[HB_OK] - tally->muted,

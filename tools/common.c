@@ -70,7 +70,7 @@ static void complain(const struct hb_fleet *fleet, const char *word, enum hb_mat
 	else if (fleet->monitors.nr)
 		ctl_error("there is no VM '%s': 'heartbeatctl list' has names and UUIDs", word);
 	else
-		ctl_error("there is no monitor on this host: load kvm_heartbeat, and see 'heartbeatctl create'");
+		ctl_error("there is no monitor here: load kvm_heartbeat, then 'heartbeatctl create'");
 }
 
 /**

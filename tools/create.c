@@ -53,7 +53,7 @@ static int need_root(void)
 {
 	if (!geteuid())
 		return 0;
-	ctl_error("monitors are made and removed by root: run it as root");
+	ctl_error("monitors are made and removed by root alone: run it as root");
 	return 1;
 }
 
@@ -68,7 +68,8 @@ static int add_setting(const char *uuid, const struct ctl_setting *setting)
 {
 	char name[64];
 	const char * const args[] = {
-		"mdevctl", "modify", "--uuid", uuid, "--addattr", name, "--value", setting->text, NULL
+		"mdevctl", "modify", "--uuid", uuid, "--addattr", name,
+		"--value", setting->text, NULL
 	};
 
 	snprintf(name, sizeof(name), "heartbeat/%s", hb_files[setting->file].name);
@@ -79,7 +80,8 @@ static int add_setting(const char *uuid, const struct ctl_setting *setting)
 static int make(const char *uuid, const struct ctl_setting *settings, int nr)
 {
 	const char * const define[] = {
-		"mdevctl", "define", "--auto", "--uuid", uuid, "--parent", PARENT, "--type", TYPE, NULL
+		"mdevctl", "define", "--auto", "--uuid", uuid, "--parent", PARENT,
+		"--type", TYPE, NULL
 	};
 	const char * const start[] = { "mdevctl", "start", "--uuid", uuid, NULL };
 	int ret = hb_mdevctl(define, NULL);
@@ -92,7 +94,7 @@ static int make(const char *uuid, const struct ctl_setting *settings, int nr)
 		ret = hb_mdevctl(start, NULL);
 	if (ret) {
 		undefine(uuid);
-		ctl_error("no monitor was made: see whether kvm_heartbeat is loaded, and its log for a value that it refused");
+		ctl_error("no monitor was made: is kvm_heartbeat loaded, does the log show a value that it refused?");
 		return ret;
 	}
 	puts(uuid);
@@ -161,7 +163,7 @@ static int remove_defined(const char *uuid, bool active)
 	if (!ret && active)
 		ret = hb_mdevctl(stop, NULL);
 	if (!ret && !defined && !active) {
-		ctl_error("there is no monitor '%s': 'heartbeatctl list' has names and UUIDs", uuid);
+		ctl_error("there is no monitor '%s': 'heartbeatctl list' has all", uuid);
 		ret = 1;
 	}
 	return ret;
@@ -173,7 +175,7 @@ static int refuse_used(const struct hb_fleet *fleet, size_t which)
 
 	if (!pid)
 		return 0;
-	ctl_error("%s is in use by process %" PRIu64 ": end the VM first, or unplug the device from it, or give --force",
+	ctl_error("%s is in use by process %" PRIu64 ": end the VM first, or give --force",
 		  ctl_name(fleet, which), pid);
 	return 1;
 }

@@ -12,7 +12,7 @@
 	command(watch, "", "a live table of all VMs") \
 	command(events, "[--json] [VM...]", "follow transitions and actions (root)") \
 	command(set, "VM NAME=VALUE...", "tune a monitor (root), such as interval=500ms") \
-	command(mute, "VM TIME", "announce nothing and do nothing for a time, such as 10min (root)") \
+	command(mute, "VM TIME", "announce and do nothing for a time, such as 10min (root)") \
 	command(create, "[UUID] [NAME=VALUE...]", "make a monitor that persists (root, mdevctl)") \
 	command(remove, "[--force] VM", "remove a monitor for good (root, mdevctl)") \
 	command(check, "[VM...]", "a line and an exit status, as a monitoring plugin") \

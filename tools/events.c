@@ -21,7 +21,7 @@
 struct events {
 	bool json;
 	struct hb_fleet fleet;
-	char **wanted;			/* UUIDs, or none for all */
+	char (*wanted)[HB_UUID_LEN + 1];	/* or none for all */
 	size_t nr_wanted;
 };
 
@@ -256,11 +256,16 @@ static int choose(struct events *events, int nr, char **words)
 	int ret;
 
 	events->wanted = calloc(nr + 1, sizeof(*events->wanted));
+	if (!events->wanted) {
+		ctl_error("out of memory");
+		return 1;
+	}
 	for (int i = 0; i < nr; i++) {
 		ret = ctl_pick(&events->fleet, words[i], &which);
 		if (ret)
 			return ret;
-		events->wanted[events->nr_wanted++] = strdup(events->fleet.monitors.all[which].uuid);
+		memcpy(events->wanted[events->nr_wanted++], events->fleet.monitors.all[which].uuid,
+		       HB_UUID_LEN + 1);
 	}
 	return 0;
 }
@@ -285,8 +290,6 @@ int ctl_events(int argc, char **argv)
 		ret = choose(&events, argc - optind, argv + optind);
 	if (!ret)
 		ret = follow(&events);
-	while (events.nr_wanted)
-		free(events.wanted[--events.nr_wanted]);
 	free(events.wanted);
 	hb_fleet_free(&events.fleet);
 	return ret;

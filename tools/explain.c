@@ -42,7 +42,8 @@ static void explain_verdict(const char *state, const char *cause)
 	char text[1024];
 
 	if (!of_state || !of_cause) {
-		say("", "This heartbeatctl does not know these words: its version is older than the module's. causes.rst of the module explains them.");
+		say("", "This heartbeatctl is older than the module, and does not know these words.");
+		say("To do:", "Read causes.rst of the module's version, or install its heartbeatctl.");
 		return;
 	}
 	snprintf(text, sizeof(text), "%s %s", of_state->means, of_cause->means);
@@ -116,9 +117,10 @@ static const char *task(char letter)
 
 static void explain_vcpu(const char *line)
 {
+	uint64_t pid = field_number(line, "pid"), queued = field_number(line, "queued_ns");
 	char text[512], state[HB_NAME_LEN], exec[HB_TIME_LEN], halted[HB_TIME_LEN];
-	char delay[HB_TIME_LEN], queued[HB_TIME_LEN];
-	uint64_t pid = field_number(line, "pid");
+	char delay[HB_TIME_LEN];
+	int len;
 	const char *where = "in the guest or in KVM", *reason = "";
 
 	if (field_number(line, "halted")) {
@@ -134,17 +136,18 @@ static void explain_vcpu(const char *line)
 		say("", text);
 		return;
 	}
-	snprintf(text, sizeof(text),
-		 "vCPU %" PRIu64 " (thread %" PRIu64 ") was %s%s%s. In all it executed for %s, halted for %s, waited for host CPUs for %s, had %" PRIu64 " exits and %" PRIu64 " interrupts.%s%s%s",
-		 field_number(line, "vcpu"), pid, where, reason, task(*state),
-		 hb_format_time(exec, field_number(line, "exec_ns")),
-		 hb_format_time(halted, field_number(line, "halted_ns")),
-		 hb_format_time(delay, field_number(line, "run_delay_ns")),
-		 field_number(line, "exits"), field_number(line, "irqs"),
-		 field_number(line, "queued_ns") ? " It was waiting for a CPU, for " : "",
-		 field_number(line, "queued_ns") ?
-		 hb_format_time(queued, field_number(line, "queued_ns")) : "",
-		 field_number(line, "queued_ns") ? "." : "");
+	len = snprintf(text, sizeof(text), "vCPU %" PRIu64 " (thread %" PRIu64 ") was %s%s%s. ",
+		       field_number(line, "vcpu"), pid, where, reason, task(*state));
+	len += snprintf(text + len, sizeof(text) - len,
+			"In all it executed for %s, halted for %s, waited for host CPUs for %s, had "
+			"%" PRIu64 " exits and %" PRIu64 " interrupts.",
+			hb_format_time(exec, field_number(line, "exec_ns")),
+			hb_format_time(halted, field_number(line, "halted_ns")),
+			hb_format_time(delay, field_number(line, "run_delay_ns")),
+			field_number(line, "exits"), field_number(line, "irqs"));
+	if (queued)
+		snprintf(text + len, sizeof(text) - len, " It had been waiting for a CPU for %s.",
+			 hb_format_time(delay, queued));
 	say("", text);
 }
 
@@ -158,7 +161,8 @@ static void explain_evidence(char *evidence, const struct hb_reading *now)
 	field(line, "state", state);
 	field(line, "cause", cause);
 	field(line, "host_cpu", cpu);
-	snprintf(text, sizeof(text), "%s (%s), after %s of silence by the clock, in %s of which it could have beaten.%s%s%s",
+	snprintf(text, sizeof(text),
+		 "%s (%s), after %s of silence by the clock, in %s of which it could have beaten.%s%s%s",
 		 state, cause, hb_format_time(silence, field_number(line, "silence_ns")),
 		 hb_format_time(run, field_number(line, "run_ns")),
 		 *cpu ? " CPU " : "", cpu,

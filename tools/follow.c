@@ -71,7 +71,7 @@ static const char *prepare(struct hb_follow *follow, const char * const *events)
 
 	follow->tep = tracefs_local_events_system(NULL, systems);
 	if (!follow->tep || !tep_find_event_by_name(follow->tep, SYSTEM, *events))
-		return "the kernel has no trace events kvm_heartbeat: load the module kvm_heartbeat";
+		return "there are no trace events of kvm_heartbeat: load the module";
 	/* Wake up for one event, not for half a buffer. */
 	if (tracefs_instance_file_write(instance, "trace_clock", "mono") < 0 ||
 	    tracefs_instance_file_write(instance, "buffer_percent", "0") < 0)
@@ -81,7 +81,7 @@ static const char *prepare(struct hb_follow *follow, const char * const *events)
 		return "trace_pipe cannot be opened: see whether /sys/kernel/tracing works";
 	for (; *events; events++) {
 		if (tracefs_event_enable(instance, SYSTEM, *events))
-			return "a trace event of kvm_heartbeat cannot be enabled: is the module loaded?";
+			return "a trace event cannot be enabled: load kvm_heartbeat";
 	}
 	return NULL;
 }

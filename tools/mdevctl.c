@@ -10,7 +10,7 @@
 
 extern char **environ;
 
-/* Whether anything can be read, to the end: who writes must not be stopped by a full pipe. */
+/* Whether anything but line feeds can be read: it prints one also if it has nothing to say. */
 static bool drain(int fd)
 {
 	char buf[256];
@@ -18,7 +18,8 @@ static bool drain(int fd)
 	ssize_t len;
 
 	while ((len = read(fd, buf, sizeof(buf))) > 0 || (len < 0 && errno == EINTR))
-		any |= len > 0;
+		for (ssize_t i = 0; i < len; i++)
+			any |= buf[i] != '\n';
 	return any;
 }
 
@@ -69,7 +70,7 @@ int hb_mdevctl(const char * const *args, bool *says)
 		return wait_for(child, args[1]);
 	errno = error;
 	if (error == ENOENT)
-		ctl_error("mdevctl is missing: install the package mdevctl, which keeps monitors across reboots");
+		ctl_error("mdevctl is missing: install the package mdevctl");
 	else
 		ctl_error("mdevctl cannot be run: %m");
 	return 1;

@@ -193,7 +193,7 @@ int hb_monitor_read(const struct hb_monitor *monitor, uint64_t files, struct hb_
 		if (len >= 0 && keep(reading, file, buf, len))
 			reading->has |= UINT64_C(1) << file;
 	}
-	/* It may have gone while we read: what there is would look like a monitor without values. */
+	/* It may have gone while we read: it would look like a monitor without values. */
 	len = faccessat(folder, "state", F_OK, 0) ? -errno : 0;
 	close(folder);
 	return is_gone(len) ? -ENODEV : (int)len;

@@ -35,7 +35,7 @@ void hb_name_clean(char *name)
 	}
 }
 
-/* Copy an option up to the next comma; QEMU doubles one that is part of it. Where the next begins. */
+/* Copy an option up to the next comma; QEMU doubles one that is part of it. */
 static const char *copy_value(const char *from, const char *end, char name[HB_NAME_LEN])
 {
 	size_t len = 0;
@@ -75,7 +75,7 @@ static void name_of_option(const char *option, size_t len, char name[HB_NAME_LEN
  * hb_name_of_cmdline - the name that QEMU's command line gives a VM
  * @args: as in /proc/PID/cmdline, each argument with its end
  * @len: of @args
- * @name: the name, empty if there is none
+ * @name: the name, empty if there is none; the last one counts, as with QEMU
  */
 void hb_name_of_cmdline(const char *args, size_t len, char name[HB_NAME_LEN])
 {
@@ -86,15 +86,13 @@ void hb_name_of_cmdline(const char *args, size_t len, char name[HB_NAME_LEN])
 	while (args < end) {
 		size_t arg = strnlen(args, end - args);
 
-		if (is_name) {
+		if (is_name)
 			name_of_option(args, arg, name);
-			hb_name_clean(name);
-			return;
-		}
 		is_name = (arg == 5 && !memcmp(args, "-name", 5)) ||
 			  (arg == 6 && !memcmp(args, "--name", 6));
 		args += arg + 1;
 	}
+	hb_name_clean(name);
 }
 
 /**

@@ -62,10 +62,10 @@ int ctl_parse_setting(const char *word, struct ctl_setting *setting)
 	if (hb_files[file].kind == HB_TIME)
 		return parse_time(word, value, setting);
 	if (strlen(value) >= sizeof(setting->text)) {
-		ctl_error("%.32s...: the value is too long: see sysfs.rst for what it may be", word);
+		ctl_error("%.32s...: the value is too long: sysfs.rst says what it may be", word);
 		return CTL_USAGE;
 	}
-	strcpy(setting->text, value);
+	snprintf(setting->text, sizeof(setting->text), "%s", value);
 	return 0;
 }
 
@@ -83,9 +83,9 @@ static const char *advice(enum hb_file file, int error)
 		return "out of range: see sysfs.rst for what is allowed";
 	}
 	if (file == HB_FILE_INTERVAL || file == HB_FILE_TIMEOUT)
-		return "the timeout must be above the interval: set the timeout first, or timeout=0 to follow";
+		return "the timeout must be above the interval: set it first, or timeout=0";
 	if (hb_files[file].kind == HB_STEPS)
-		return "give none, or some of backtrace, dump, pause and kill, each once, with commas";
+		return "give none, or some of backtrace,dump,pause,kill, each once";
 	return "see sysfs.rst for what is allowed";
 }
 

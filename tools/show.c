@@ -51,7 +51,7 @@ static void print_monitor(const struct hb_fleet *fleet, size_t which)
 			puts("-");
 	}
 	if (hb_monitor_read_text(monitor, "evidence", evidence, sizeof(evidence)) < 0)
-		strcpy(evidence, "-");
+		memcpy(evidence, "-", sizeof("-"));
 	for (const char *head = "evidence"; (line = strsep(&rest, "\n")); head = "")
 		printf("%-20s%s\n", head, line);
 }

@@ -24,8 +24,8 @@
 	"Find out where first: an NMI (virsh inject-nmi) makes Linux print that, virsh dump " \
 	"--memory-only saves the memory. Then reset it (virsh reset)."
 #define CAUSE_HALTED \
-	"All its vCPUs have halted, and nothing wakes them: they halted with interrupts off, lost " \
-	"their interrupts, or wait for a lock that nobody releases.", \
+	"All its vCPUs have halted, and nothing wakes them: they halted with interrupts off, " \
+	"lost their interrupts, or wait for a lock that nobody releases.", \
 	"Find out where first: an NMI (virsh inject-nmi) ends a halt and makes Linux print where " \
 	"it was. Then reset it (virsh reset)."
 #define CAUSE_BEAT_LOST \

@@ -70,7 +70,7 @@ static int parse_part(const char **text, uint64_t *ns)
 		return -EINVAL;
 	for (; after; after--)
 		divisor *= 10;
-	*ns = (unsigned __int128)fraction * unit->ns / divisor;
+	*ns = (__uint128_t)fraction * unit->ns / divisor;
 	if (__builtin_mul_overflow(whole, unit->ns, &whole) ||
 	    __builtin_add_overflow(*ns, whole, ns))
 		return -ERANGE;

@@ -111,7 +111,7 @@ int ctl_watch(int argc, char **argv)
 	if (ret)
 		return ret;
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		ctl_error("a live table needs a terminal: use 'heartbeatctl list' or 'heartbeatctl events'");
+		ctl_error("a live table needs a terminal: use 'heartbeatctl list' or 'events'");
 		return 1;
 	}
 	allow_files();

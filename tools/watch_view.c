@@ -127,7 +127,9 @@ static void draw_summary(const struct watch *watch)
 
 static void draw_gaps(const struct watch *watch, const struct watch_row *row, unsigned int width)
 {
-	static const char * const blocks[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+	static const char * const blocks[] = {
+		"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"
+	};
 	static const char * const signs[] = { "_", ".", "-", "~", "=", "+", "#", "!" };
 	unsigned int from = row->nr_gaps > width ? row->nr_gaps - width : 0;
 
