@@ -141,13 +141,21 @@ static bool parse_number(const char *text, uint64_t *number)
 	return !errno && !*end;
 }
 
+/* What words and lists are made of. Anything else would need care in each format of ours. */
+static bool is_plain(char byte)
+{
+	return isalnum((unsigned char)byte) || (byte && strchr("-_, ", byte));
+}
+
 static bool keep_text(struct hb_reading *reading, enum hb_file file, const char *text, size_t len)
 {
+	char *to = reading->texts + reading->used;
+
 	if (len >= HB_TEXT_LEN || len >= sizeof(reading->texts) - reading->used)
 		return false;
-	for (size_t i = 0; i <= len; i++)
-		reading->texts[reading->used + i] = i == len || isprint((unsigned char)text[i]) ?
-						    text[i] : '?';
+	for (size_t i = 0; i < len; i++)
+		to[i] = is_plain(text[i]) ? text[i] : '?';
+	to[len] = '\0';
 	reading->at[file] = reading->used;
 	reading->used += len + 1;
 	return true;

@@ -97,7 +97,7 @@ struct hb_monitors {
  * @number: of files that hold a number
  * @at: of files that hold a text, where it is in @texts
  * @used: how much of @texts is used
- * @texts: the texts, each printable and with an end
+ * @texts: the texts, each with an end, of letters, digits, '-', '_', commas and blanks
  */
 struct hb_reading {
 	uint64_t has;

@@ -118,6 +118,8 @@ static void draw_summary(const struct watch *watch)
 	attron(nr[HB_CRITICAL] ? COLOR_PAIR(2) | A_BOLD : 0);
 	printw("%zu critical", nr[HB_CRITICAL]);
 	attrset(0);
+	if (nr[HB_UNKNOWN])
+		printw(", %zu unknown", nr[HB_UNKNOWN]);
 	printw("  by %s", sort_words[watch->sort]);
 	if (watch->problems)
 		addstr("  problems");
@@ -198,7 +200,7 @@ void watch_draw(struct watch *watch)
 		draw_row(watch, &watch->rows[watch->shown[watch->top + i]], HEAD_LINES + i);
 	mvaddnstr(LINES - 1, 0, watch->typing ?
 		  "type what must be in name, UUID, state or cause; Enter keeps it, Esc clears it" :
-		  "q quit  / filter  p problems  sort: s state, n name, a age, o outages  arrows, PgUp/Dn",
+		  "q quit  / filter  p problems  sort by s state n name a age o outages  arrows",
 		  COLS);
 	refresh();
 }
