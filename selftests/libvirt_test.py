@@ -14,13 +14,14 @@ import sys
 import time
 import traceback
 
-from hb import CPU, MS, OUT, SEC, TIMEOUT, GuestError, Timeout, kernels, make_initrd, read, save, write
+from hb import CPU, MS, OUT, SEC, TIMEOUT, TOP, GuestError, Timeout, kernels, make_initrd, read, save, write
 from migrate_test import lines_without_late, without_late
 from monitor import Monitor
 from run import GUEST_KO, TROUBLE, expect, expect_in
 
 QEMU = os.environ["KVMHB_QEMU"]
 LIBVIRT = "/run/kvmhb-libvirt"
+CTL = f"{TOP}/build/bin/heartbeatctl"
 CONSOLE = f"{OUT}/guest-libvirt-console.log"
 DOMAIN = "kvmhb"
 INTERVAL = 100 * MS
@@ -203,6 +204,10 @@ def test_managedsave(vm):
     expect(without_late(vm.here.history(since)), ["paused:paused", "detached:migrated"], "the history where it was")
     expect(lines_without_late(vm.here, lines), ["guest is detached (migrated)"], "the log")
     expect(vm.virsh("domstate", DOMAIN), "shut off")
+    # It has no process that would have a name.
+    listed = subprocess.run([CTL, "list"], check=True, capture_output=True, text=True, timeout=TIMEOUT).stdout
+    ours, = [line for line in listed.splitlines() if vm.here.uuid in line]
+    expect(ours.split()[-1], DOMAIN, "the name that heartbeatctl has from libvirt")
     before = vm.here.number("beats")
 
     to, lines = vm.here.mark(), len(vm.here.log())

@@ -1,8 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "fleet.h"
+
+/* Monitors for which a thread is worth its while, and threads that a host can spare. */
+#define PER_THREAD	500
+#define MAX_THREADS	8
+
+/* The part of the fleet that a thread reads. */
+struct part {
+	struct hb_fleet *fleet;
+	uint64_t files;
+	size_t from;
+	size_t to;
+};
+
+/* A monitor that has gone has no path any more. */
+static void *read_part(void *data)
+{
+	const struct part *part = data;
+	struct hb_fleet *fleet = part->fleet;
+
+	for (size_t i = part->from; i < part->to; i++) {
+		struct hb_monitor *monitor = &fleet->monitors.all[i];
+		struct hb_reading *reading = &fleet->readings[i];
+
+		if (hb_monitor_read(monitor, part->files, reading)) {
+			free(monitor->path);
+			monitor->path = NULL;
+			continue;
+		}
+		hb_name_of_vmm(hb_number(reading, HB_FILE_VMM_PID), fleet->names[i]);
+	}
+	return NULL;
+}
+
+/* Threads besides the one that asks. */
+static size_t count_others(size_t nr)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t others = cpus > 1 ? cpus - 1 : 0;
+
+	if (others > nr / PER_THREAD)
+		others = nr / PER_THREAD;
+	return others < MAX_THREADS ? others : MAX_THREADS - 1;
+}
+
+/* Nearly all of the time is the kernel's, and each file is read by itself. */
+static void read_all(struct hb_fleet *fleet, uint64_t files)
+{
+	size_t nr = fleet->monitors.nr, others = count_others(nr), threads = others + 1;
+	struct part parts[MAX_THREADS];
+	pthread_t ids[MAX_THREADS];
+	bool runs[MAX_THREADS];
+
+	for (size_t i = 0; i <= others; i++)
+		parts[i] = (struct part){ fleet, files, nr * i / threads, nr * (i + 1) / threads };
+	for (size_t i = 1; i <= others; i++)
+		runs[i] = !pthread_create(&ids[i], NULL, read_part, &parts[i]);
+	read_part(&parts[0]);
+	for (size_t i = 1; i <= others; i++) {
+		if (runs[i])
+			pthread_join(ids[i], NULL);
+		else
+			read_part(&parts[i]);
+	}
+}
+
+static void drop_gone(struct hb_fleet *fleet)
+{
+	struct hb_monitors *monitors = &fleet->monitors;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < monitors->nr; i++) {
+		if (!monitors->all[i].path)
+			continue;
+		if (kept != i) {
+			monitors->all[kept] = monitors->all[i];
+			fleet->readings[kept] = fleet->readings[i];
+			memcpy(fleet->names[kept], fleet->names[i], HB_NAME_LEN);
+		}
+		kept++;
+	}
+	monitors->nr = kept;
+}
 
 /**
  * hb_fleet_read - find all monitors and read them
@@ -15,32 +100,22 @@
  */
 int hb_fleet_read(struct hb_fleet *fleet, uint64_t files)
 {
-	struct hb_monitors *found = &fleet->monitors;
-	size_t nr, kept = 0;
+	size_t nr;
 	int ret;
 
 	fleet->readings = NULL;
 	fleet->names = NULL;
 	fleet->asked = false;
-	ret = hb_monitors_find(found);
-	if (ret || !found->nr)
+	ret = hb_monitors_find(&fleet->monitors);
+	nr = fleet->monitors.nr;
+	if (ret || !nr)
 		return ret;
-	nr = found->nr;
 	fleet->readings = malloc(nr * sizeof(*fleet->readings));
 	fleet->names = malloc(nr * sizeof(*fleet->names));
 	if (!fleet->readings || !fleet->names)
 		return -ENOMEM;
-	for (size_t i = 0; i < nr; i++) {
-		struct hb_reading *reading = &fleet->readings[kept];
-
-		if (hb_monitor_read(&found->all[i], files, reading)) {
-			free(found->all[i].path);
-			continue;
-		}
-		hb_name_of_vmm(hb_number(reading, HB_FILE_VMM_PID), fleet->names[kept]);
-		found->all[kept++] = found->all[i];
-	}
-	found->nr = kept;
+	read_all(fleet, files);
+	drop_gone(fleet);
 	return 0;
 }
 

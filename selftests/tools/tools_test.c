@@ -185,7 +185,8 @@ static void test_escapes(void)
 	} rows[] = {
 		{ hb_out_json, "", "\"\"" },
 		{ hb_out_json, "a \"b\" \\ /", "\"a \\\"b\\\" \\\\ /\"" },
-		{ hb_out_json, "\n\t\001\177", "\"\\u000a\\u0009\\u0001\\u007f\"" },
+		{ hb_out_json, "\n\t\001\037\177",
+		  "\"\\u000a\\u0009\\u0001\\u001f\\u007f\"" },
 		{ hb_out_json, "\xc3\xa9", "\"\xc3\xa9\"" },
 		{ hb_out_label, "", "\"\"" },
 		{ hb_out_label, "a \"b\" \\ \n", "\"a \\\"b\\\" \\\\ \\n\"" },
