@@ -139,11 +139,12 @@ static void explain_vcpu(const char *line)
 	len = snprintf(text, sizeof(text), "vCPU %" PRIu64 " (thread %" PRIu64 ") was %s%s%s. ",
 		       field_number(line, "vcpu"), pid, where, reason, task(*state));
 	len += snprintf(text + len, sizeof(text) - len,
-			"In all it executed for %s, halted for %s, waited for host CPUs for %s, had "
-			"%" PRIu64 " exits and %" PRIu64 " interrupts.",
+			"In all it executed for %s, halted for %s, waited for host CPUs for %s",
 			hb_format_time(exec, field_number(line, "exec_ns")),
 			hb_format_time(halted, field_number(line, "halted_ns")),
-			hb_format_time(delay, field_number(line, "run_delay_ns")),
+			hb_format_time(delay, field_number(line, "run_delay_ns")));
+	len += snprintf(text + len, sizeof(text) - len,
+			", had %" PRIu64 " exits and %" PRIu64 " interrupts.",
 			field_number(line, "exits"), field_number(line, "irqs"));
 	if (queued)
 		snprintf(text + len, sizeof(text) - len, " It had been waiting for a CPU for %s.",
