@@ -139,14 +139,14 @@ static int refuse(const struct answer *answer)
 }
 
 /**
- * http_answer - answer the request on stdin
+ * hb_http_answer - answer the request on stdin
  * @type: the Content-Type of the page
  * @body: writes the page, and returns 0 if it could
  *
  * Return: 0 if the client got an answer, even one that it does not like; 1 if it got none, or if
  * there is no page to give.
  */
-int http_answer(const char *type, int (*body)(FILE *out))
+int hb_http_answer(const char *type, int (*body)(FILE *out))
 {
 	char head[HEAD_MAX + 1];
 	const struct answer *refusal = read_head(head);

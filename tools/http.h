@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* One HTTP request on stdin, one answer on stdout: what a socket-activated service has to say. */
-#ifndef KVMHB_TOOLS_HTTP_H
-#define KVMHB_TOOLS_HTTP_H
+#ifndef HB_HTTP_H
+#define HB_HTTP_H
 
 #include <stdio.h>
 
-int http_answer(const char *type, int (*body)(FILE *out));
+int hb_http_answer(const char *type, int (*body)(FILE *out));
 
-#endif
+#endif /* HB_HTTP_H */
