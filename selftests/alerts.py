@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socketserver
 import subprocess
 import tempfile
 import threading
@@ -19,22 +20,38 @@ RULES = f"{TOP}/tools/prometheus/kvm-heartbeat.rules.yml"
 LOCAL = "127.0.0.1"
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(socketserver.ThreadingTCPServer):
     """Serves on a port of its own, until the block that made it ends."""
 
     daemon_threads = True
 
     def __init__(self, handler):
         super().__init__((LOCAL, 0), handler)
+        self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def __exit__(self, *_):
         self.shutdown()
         self.server_close()
 
-    @property
-    def port(self):
-        return self.server_address[1]
+
+class Inetd(Server):
+    """Runs a program for each connection, as systemd does for a socket with Accept=yes, one after the other."""
+
+    daemon_threads = False
+
+    def __init__(self, command):
+        self.statuses = []
+        server = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            """A connection."""
+
+            def handle(self):
+                done = subprocess.run(command, stdin=self.request, stdout=self.request, check=False)
+                server.statuses.append(done.returncode)
+
+        super().__init__(Handler)
 
 
 class Receiver(Server):
