@@ -112,7 +112,8 @@ static const struct answer *judge(char *head)
 	return NULL;
 }
 
-static int write_answer(const struct answer *answer, const char *type, const char *text,
+/* Whether it could be written is seen at the end, as of any output. */
+static void write_answer(const struct answer *answer, const char *type, const char *text,
 			size_t length)
 {
 	printf("HTTP/1.1 %d %s\r\n", answer->status, answer->reason);
@@ -122,20 +123,14 @@ static int write_answer(const struct answer *answer, const char *type, const cha
 		printf("Allow: GET\r\n");
 	printf("Connection: close\r\n\r\n");
 	fwrite(text, 1, length, stdout);
-	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "heartbeatctl: the client went away before it had its answer: %s\n",
-			strerror(errno));
-		return 1;
-	}
-	return 0;
 }
 
-static int refuse(const struct answer *answer)
+static void refuse(const struct answer *answer)
 {
 	char text[128];
 	int length = snprintf(text, sizeof(text), "%s\n", answer->say);
 
-	return write_answer(answer, "text/plain; charset=utf-8", text, (size_t)length);
+	write_answer(answer, "text/plain; charset=utf-8", text, (size_t)length);
 }
 
 /**
@@ -143,8 +138,9 @@ static int refuse(const struct answer *answer)
  * @type: the Content-Type of the page
  * @body: writes the page, and returns 0 if it could
  *
- * Return: 0 if the client got an answer, even one that it does not like; 1 if it got none, or if
- * there is no page to give.
+ * The caller flushes stdout.
+ *
+ * Return: 0 if there is an answer, even one that the client does not like; 1 if there is no page.
  */
 int hb_http_answer(const char *type, int (*body)(FILE *out))
 {
@@ -161,8 +157,10 @@ int hb_http_answer(const char *type, int (*body)(FILE *out))
 		return 0;
 	if (!refusal)
 		refusal = judge(head);
-	if (refusal)
-		return refuse(refusal);
+	if (refusal) {
+		refuse(refusal);
+		return 0;
+	}
 
 	/* All of it before the first byte is sent: its length comes first, and an error before. */
 	page = open_memstream(&text, &length);
@@ -172,7 +170,7 @@ int hb_http_answer(const char *type, int (*body)(FILE *out))
 	if (failed)
 		refuse(&broken);
 	else
-		failed = write_answer(&ok, type, text, length);
+		write_answer(&ok, type, text, length);
 	free(text);
 	return failed ? 1 : 0;
 }

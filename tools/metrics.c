@@ -9,8 +9,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
+#include "http.h"
 #include "metrics.h"
 #include "out.h"
 #include "words.h"
@@ -198,6 +200,14 @@ static void put_family(const struct page *page, const struct family *family)
 	}
 }
 
+/* Of a host without the module there is no such sample: that is not a host without monitors. */
+static void put_monitors(const struct page *page)
+{
+	put_head(page, "_monitors", "", "gauge", NULL, "Monitors of this host.");
+	if (!access("/sys/module/kvm_heartbeat", F_OK))
+		fprintf(page->out, PREFIX "_monitors %zu\n", page->fleet->monitors.nr);
+}
+
 static int put_page(FILE *out, bool classic)
 {
 	struct page page = { .out = out, .classic = classic };
@@ -210,6 +220,7 @@ static int put_page(FILE *out, bool classic)
 	ret = ctl_fleet(&fleet, files);
 	if (!ret) {
 		page.fleet = &fleet;
+		put_monitors(&page);
 		put_info(&page);
 		put_stateset(&page, "_state", HB_FILE_STATE, &hb_states, "State of the guest.");
 		put_stateset(&page, "_cause", HB_FILE_CAUSE, &hb_causes, "Cause of the state.");
@@ -249,17 +260,19 @@ int ctl_metrics(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "textfile", no_argument, NULL, 't' },
+		{ "http", no_argument, NULL, 'H' },
 		{ 0 }
 	};
-	bool textfile = false;
-	int option;
+	int option, chosen = 0;
 
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
-		if (option != 't')
+		if (option == '?' || chosen)
 			return ctl_usage(argv[0]);
-		textfile = true;
+		chosen = option;
 	}
 	if (optind < argc)
 		return ctl_usage(argv[0]);
-	return textfile ? hb_metrics_textfile(stdout) : hb_metrics_open(stdout);
+	if (chosen == 'H')
+		return hb_http_answer(HB_METRICS_OPEN_TYPE, hb_metrics_open);
+	return chosen == 't' ? hb_metrics_textfile(stdout) : hb_metrics_open(stdout);
 }

@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 
+/* Of what hb_metrics_open() writes, over HTTP. */
+#define HB_METRICS_OPEN_TYPE	"application/openmetrics-text; version=1.0.0; charset=utf-8"
+
 int hb_metrics_open(FILE *out);
 int hb_metrics_textfile(FILE *out);
 
