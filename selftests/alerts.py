@@ -66,6 +66,7 @@ class Receiver(Server):
             """POST, whatever the path."""
 
             def do_POST(self):   # pylint: disable=invalid-name
+                """Alerts."""
                 sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with receiver.changed:
                     receiver.alerts += sent if isinstance(sent, list) else sent["alerts"]
@@ -122,7 +123,7 @@ def service(command, log):
 
 
 @contextlib.contextmanager
-def prometheus(programs, logs, targets, alertmanager, interval="1s"):
+def prometheus(programs, logs, targets, alerts_to, interval="1s"):
     """A Prometheus that scrapes targets, evaluates the project's rules, and sends alerts to a port."""
     with tempfile.TemporaryDirectory() as data:
         # What is JSON is YAML.
@@ -130,7 +131,7 @@ def prometheus(programs, logs, targets, alertmanager, interval="1s"):
             "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
             "rule_files": [RULES],
             "scrape_configs": [{"job_name": "kvm-heartbeat", "static_configs": [{"targets": targets}]}],
-            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"{LOCAL}:{alertmanager}"]}]}]}}))
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"{LOCAL}:{alerts_to}"]}]}]}}))
         with service([f"{programs}/prometheus", f"--config.file={data}/prometheus.yml", f"--storage.tsdb.path={data}/tsdb",
                       f"--web.listen-address={LOCAL}:0"], os.path.join(logs, "prometheus.log")) as port:
             yield port
