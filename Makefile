@@ -31,7 +31,8 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
-# What takes too long for check: mutated streams, a host and a guest that look for data races, migrations, and boots.
+# What takes too long for check: mutated streams, a host and a guest that look for data races, migrations, two hosts that
+# Prometheus watches, and boots.
 STREAMS ?= 1000000
 MIGRATIONS ?= 200
 CANCELLED ?= 50
@@ -42,6 +43,7 @@ torture:
 	@selftests/check kcsan kcsan-guest
 	@selftests/migrations $(MIGRATIONS) $(CANCELLED)
 	@selftests/pairs
+	@selftests/fleet
 	@selftests/boots $(BOOTS)
 
 # What a beat costs, and how exactly silence is noticed.
