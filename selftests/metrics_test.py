@@ -22,7 +22,7 @@ import traceback
 import yaml
 from docutils.nodes import make_id
 
-from alerts import LOCAL, RULES, Inetd, Receiver, ask, prometheus
+from alerts import LOCAL, RULES, Inetd, Receiver, ask, prometheus, service
 from hb import OUT, TIMEOUT, TOP, read, write
 from run import expect
 
@@ -70,6 +70,8 @@ SAMPLES = {
     f'kvm_heartbeat_muted_total{{uuid="{DEAD}"}}': 5,
     "kvm_heartbeat_monitors": 2,
 }
+# Those that have one label or none: node_exporter sorts labels.
+PLAIN = [name for name in SAMPLES if "," not in name]
 
 
 class Tools:
@@ -192,6 +194,33 @@ def test_textfile(tools):
     expect({name: float(got.get(name, "nan")) for name in SAMPLES}, SAMPLES, "samples")
 
 
+def test_names(tools):
+    """Each metric has its line in the documentation, and no other has"""
+    page = succeed(tools.heartbeatctl("metrics"))
+    # A family without a sample would be of a file that nobody made up.
+    written = {re.match(r"\w+", name)[0] for name in samples(page)}
+    told = set(re.findall(r"^``(kvm_heartbeat_\w+)`` ", read(f"{TOP}/Documentation/metrics.rst"), re.MULTILINE))
+    expect(written, told, "names")
+    expect(len(re.findall("^# TYPE ", page, re.MULTILINE)), len(told), "families")
+
+
+def test_node_exporter(tools):
+    """node_exporter passes a textfile on as it is, and tells its age by the name that the alert about it expects"""
+    page = succeed(tools.heartbeatctl("metrics", "--textfile"))
+    with tempfile.TemporaryDirectory() as folder:
+        write(f"{folder}/kvm_heartbeat.prom", page)
+        # As the service leaves it behind if it is stopped in the middle.
+        write(f"{folder}/kvm_heartbeat.prom.new", page[:1000])
+        with service([f"{tools.programs}/prometheus-node-exporter", "--collector.disable-defaults", "--collector.textfile",
+                      f"--collector.textfile.directory={folder}", f"--web.listen-address={LOCAL}:0"],
+                     f"{OUT}/node-exporter.log") as port:
+            passed = samples(request(port, "GET", "/metrics")[2])
+    expect({name: float(passed.get(name, "nan")) for name in PLAIN}, {name: SAMPLES[name] for name in PLAIN}, "samples")
+    expect(passed["node_textfile_scrape_error"], "0", "errors")
+    files = [name for name in passed if name.startswith("node_textfile_mtime_seconds")]
+    expect(files, [f'node_textfile_mtime_seconds{{file="{folder}/kvm_heartbeat.prom"}}'], "files")
+
+
 def test_openmetrics(tools):
     """OpenMetrics has the same samples, and ends as it has to"""
     page = succeed(tools.heartbeatctl("metrics"))
@@ -280,8 +309,8 @@ def test_prometheus(tools):
         expect({alert["labels"]["alertname"] for alert in receiver.alerts}, {"KvmHeartbeatGuestUnresponsive"}, "alerts")
 
 
-ALL = [test_rules, test_rules_are_tested, test_runbooks, test_dashboard, test_units, test_textfile, test_openmetrics,
-       test_http, test_http_refusals, test_http_broken, test_prometheus]
+ALL = [test_rules, test_rules_are_tested, test_runbooks, test_dashboard, test_units, test_names, test_textfile,
+       test_node_exporter, test_openmetrics, test_http, test_http_refusals, test_http_broken, test_prometheus]
 
 
 def play(tests, tools):

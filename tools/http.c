@@ -38,8 +38,9 @@ static const struct answer slow = { 408, "Request Timeout", "The request did not
 static const struct answer large = {
 	431, "Request Header Fields Too Large", "The request's head is above 8192 bytes: send less."
 };
+
 static const struct answer broken = {
-	500, "Internal Server Error", "No metrics can be read. The service's log on the host says why."
+	500, "Internal Server Error", "No metrics can be read: the service's log says why."
 };
 
 static long long now_ms(void)
@@ -114,7 +115,7 @@ static const struct answer *judge(char *head)
 
 /* Whether it could be written is seen at the end, as of any output. */
 static void write_answer(const struct answer *answer, const char *type, const char *text,
-			size_t length)
+			 size_t length)
 {
 	printf("HTTP/1.1 %d %s\r\n", answer->status, answer->reason);
 	printf("Content-Type: %s\r\n", type);
