@@ -202,7 +202,7 @@ def test_set_and_mute(vm):
 def families(page):
     """Metrics of a page: family to type, and sample to value."""
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.M))
-    samples = dict(re.findall(r"^(kvm_heartbeat\S*\{.*\}) (\S+)$", page, re.M))
+    samples = dict(re.findall(r"^(kvm_heartbeat\w*(?:\{.*\})?) (\S+)$", page, re.M))
     return types, samples
 
 

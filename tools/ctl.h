@@ -16,7 +16,7 @@
 	command(create, "[UUID] [NAME=VALUE...]", "make a monitor that persists (root, mdevctl)") \
 	command(remove, "[--force] VM", "remove a monitor for good (root, mdevctl)") \
 	command(check, "[VM...]", "a line and an exit status, as a monitoring plugin") \
-	command(metrics, "[--textfile|--http]", "OpenMetrics text, or that of node_exporter's textfiles")
+	command(metrics, "[--textfile|--http]", "OpenMetrics text, or what node_exporter reads")
 
 /* argv[0] is the command. What they return is the exit status: 0, 1, or 2 for a wrong use. */
 #define CTL_DECLARE(name, args, what)	int ctl_##name(int argc, char **argv);
