@@ -19,7 +19,7 @@ struct part {
 	size_t to;
 };
 
-/* A monitor that has gone has no path any more. */
+/* A monitor that has gone has no UUID any more. */
 static void *read_part(void *data)
 {
 	const struct part *part = data;
@@ -30,8 +30,7 @@ static void *read_part(void *data)
 		struct hb_reading *reading = &fleet->readings[i];
 
 		if (hb_monitor_read(monitor, part->files, reading)) {
-			free(monitor->path);
-			monitor->path = NULL;
+			*monitor->uuid = '\0';
 			continue;
 		}
 		hb_name_of_vmm(hb_number(reading, HB_FILE_VMM_PID), fleet->names[i]);
@@ -77,7 +76,7 @@ static void drop_gone(struct hb_fleet *fleet)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < monitors->nr; i++) {
-		if (!monitors->all[i].path)
+		if (!*monitors->all[i].uuid)
 			continue;
 		if (kept != i) {
 			monitors->all[kept] = monitors->all[i];

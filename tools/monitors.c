@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libudev.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "monitors.h"
+
+#define DEVICES		"/sys/bus/mdev/devices"
+#define HB_NAME_MAX	64	/* of a file, longer than any */
 
 #define INFO(name, path, kind, writable)	{ path, kind, writable },
 const struct hb_file_info hb_files[HB_NR_FILES] = { HB_FILES(INFO) };
@@ -15,38 +19,38 @@ const struct hb_file_info hb_files[HB_NR_FILES] = { HB_FILES(INFO) };
 
 _Static_assert(HB_NR_FILES < 64, "a set of files is 64 bits");
 
-/* A device of another mdev driver has no folder heartbeat/. */
-static int add_device(struct hb_monitors *found, const char *syspath)
+/* One file of a monitor, or, with an empty name, its folder heartbeat/. */
+static int open_at(const struct hb_monitor *monitor, const char *name, int flags)
 {
-	const char *uuid = strrchr(syspath, '/');
-	struct hb_monitor *all, *monitor;
-	size_t len = strlen(syspath);
-	char *path;
+	char path[sizeof(DEVICES "//heartbeat/") + HB_UUID_LEN + HB_NAME_MAX];
 
-	if (!uuid || strlen(++uuid) != HB_UUID_LEN)
-		return 0;
-	path = malloc(len + sizeof("/heartbeat"));
-	if (!path)
-		return -ENOMEM;
-	memcpy(path, syspath, len);
-	memcpy(path + len, "/heartbeat", sizeof("/heartbeat"));
-	if (access(path, F_OK)) {
-		free(path);
-		return 0;
-	}
+	snprintf(path, sizeof(path), DEVICES "/%s/heartbeat/%s", monitor->uuid, name);
+	return open(path, flags | O_CLOEXEC);
+}
+
+/* A device of another mdev driver has no folder heartbeat/. */
+static bool is_monitor(int devices, const char *name)
+{
+	char path[HB_UUID_LEN + sizeof("/heartbeat")];
+
+	if (strlen(name) != HB_UUID_LEN)
+		return false;
+	snprintf(path, sizeof(path), "%s/heartbeat", name);
+	return !faccessat(devices, path, F_OK, 0);
+}
+
+static int add_monitor(struct hb_monitors *found, const char *uuid)
+{
+	struct hb_monitor *all;
 
 	/* It grows at each power of two. */
 	if (!(found->nr & (found->nr - 1))) {
 		all = reallocarray(found->all, found->nr ? 2 * found->nr : 1, sizeof(*all));
-		if (!all) {
-			free(path);
+		if (!all)
 			return -ENOMEM;
-		}
 		found->all = all;
 	}
-	monitor = &found->all[found->nr++];
-	memcpy(monitor->uuid, uuid, HB_UUID_LEN + 1);
-	monitor->path = path;
+	memcpy(found->all[found->nr++].uuid, uuid, HB_UUID_LEN + 1);
 	return 0;
 }
 
@@ -55,47 +59,39 @@ static int by_uuid(const void *a, const void *b)
 	return strcmp(((const struct hb_monitor *)a)->uuid, ((const struct hb_monitor *)b)->uuid);
 }
 
-static int scan(struct hb_monitors *found, struct udev_enumerate *devices)
+static int scan(struct hb_monitors *found, DIR *devices)
 {
-	struct udev_list_entry *device;
-	int ret;
+	struct dirent *device;
+	int ret = 0;
 
-	ret = udev_enumerate_add_match_subsystem(devices, "mdev");
-	if (ret < 0)
-		return ret;
-	ret = udev_enumerate_scan_devices(devices);
-	/* There is no bus "mdev" until a driver wants it. */
-	if (ret < 0)
-		return ret == -ENOENT ? 0 : ret;
-	udev_list_entry_foreach(device, udev_enumerate_get_list_entry(devices)) {
-		ret = add_device(found, udev_list_entry_get_name(device));
-		if (ret)
-			return ret;
+	while (!ret && (errno = 0, device = readdir(devices))) {
+		if (is_monitor(dirfd(devices), device->d_name))
+			ret = add_monitor(found, device->d_name);
 	}
-	if (found->nr)
-		qsort(found->all, found->nr, sizeof(*found->all), by_uuid);
-	return 0;
+	return ret ?: -errno;
 }
 
 /**
  * hb_monitors_find - find all monitors of this host
  * @found: filled in; to be freed by hb_monitors_free() also if this fails
  *
+ * A folder is listed, and nothing else: libudev would read some ten files of each device.
+ *
  * Return: 0, or a negative errno.
  */
 int hb_monitors_find(struct hb_monitors *found)
 {
-	struct udev_enumerate *devices = NULL;
-	struct udev *udev = udev_new();
-	int ret = -ENOMEM;
+	DIR *devices = opendir(DEVICES);
+	int ret;
 
 	*found = (struct hb_monitors){ 0 };
-	if (udev)
-		devices = udev_enumerate_new(udev);
-	if (devices)
-		ret = scan(found, devices);
-	udev_enumerate_unref(devices);
-	udev_unref(udev);
+	if (!devices)
+		/* There is no bus "mdev" until a driver wants it. */
+		return errno == ENOENT && !access("/sys/bus", F_OK) ? 0 : -errno;
+	ret = scan(found, devices);
+	closedir(devices);
+	if (found->nr)
+		qsort(found->all, found->nr, sizeof(*found->all), by_uuid);
 	return ret;
 }
 
@@ -105,15 +101,13 @@ int hb_monitors_find(struct hb_monitors *found)
  */
 void hb_monitors_free(struct hb_monitors *found)
 {
-	while (found->nr)
-		free(found->all[--found->nr].path);
 	free(found->all);
-	found->all = NULL;
+	*found = (struct hb_monitors){ 0 };
 }
 
-static ssize_t read_at(int folder, const char *name, char *buf, size_t size)
+/* Read what was opened, and close it. */
+static ssize_t read_text(int fd, char *buf, size_t size)
 {
-	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
 	ssize_t len;
 	int error;
 
@@ -186,7 +180,7 @@ static bool is_gone(ssize_t error)
  */
 int hb_monitor_read(const struct hb_monitor *monitor, uint64_t files, struct hb_reading *reading)
 {
-	int folder = open(monitor->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int folder = open_at(monitor, "", O_PATH | O_DIRECTORY);
 	char buf[4096];
 	ssize_t len;
 
@@ -197,7 +191,8 @@ int hb_monitor_read(const struct hb_monitor *monitor, uint64_t files, struct hb_
 	for (int file = 0; file < HB_NR_FILES; file++) {
 		if (!(files >> file & 1))
 			continue;
-		len = read_at(folder, hb_files[file].name, buf, sizeof(buf));
+		len = read_text(openat(folder, hb_files[file].name, O_RDONLY | O_CLOEXEC), buf,
+				sizeof(buf));
 		if (len >= 0 && keep(reading, file, buf, len))
 			reading->has |= UINT64_C(1) << file;
 	}
@@ -217,15 +212,9 @@ int hb_monitor_read(const struct hb_monitor *monitor, uint64_t files, struct hb_
  */
 int hb_monitor_open(const struct hb_monitor *monitor, const char *name, int flags)
 {
-	int folder = open(monitor->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd, error;
+	int fd = open_at(monitor, name, flags);
 
-	if (folder < 0)
-		return -errno;
-	fd = openat(folder, name, flags | O_CLOEXEC);
-	error = errno;
-	close(folder);
-	return fd < 0 ? -error : fd;
+	return fd < 0 ? -errno : fd;
 }
 
 /**
@@ -240,14 +229,7 @@ int hb_monitor_open(const struct hb_monitor *monitor, const char *name, int flag
 ssize_t hb_monitor_read_text(const struct hb_monitor *monitor, const char *name, char *buf,
 			     size_t size)
 {
-	int folder = open(monitor->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	ssize_t len;
-
-	if (folder < 0)
-		return -errno;
-	len = read_at(folder, name, buf, size);
-	close(folder);
-	return len;
+	return read_text(open_at(monitor, name, O_RDONLY), buf, size);
 }
 
 /**

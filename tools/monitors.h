@@ -80,7 +80,6 @@ extern const struct hb_file_info hb_files[HB_NR_FILES];
 /* A monitor that was there when it was looked for. */
 struct hb_monitor {
 	char uuid[HB_UUID_LEN + 1];
-	char *path;			/* of its folder heartbeat/ */
 };
 
 struct hb_monitors {

@@ -10,7 +10,7 @@
 
 /**
  * struct watch_row - a monitor as it was read last
- * @monitor: the monitor, whose path is the row's
+ * @monitor: the monitor
  * @reading: what it said
  * @name: of its VM
  * @fd: its file state, to be polled; -1: none

@@ -69,22 +69,20 @@ void watch_reread(struct watch_row *row)
 		update(row, &now);
 }
 
-static void take_over(struct watch_row *row, struct hb_fleet *fleet, size_t which)
+static void take_over(struct watch_row *row, const struct hb_fleet *fleet, size_t which)
 {
 	row->monitor = fleet->monitors.all[which];
-	fleet->monitors.all[which].path = NULL;
 	memcpy(row->name, fleet->names[which], HB_NAME_LEN);
 }
 
 static void drop(struct watch_row *row)
 {
-	free(row->monitor.path);
 	if (row->fd >= 0)
 		close(row->fd);
 }
 
 /* Both are ordered by UUID. */
-static void merge(struct watch *watch, struct hb_fleet *fleet, struct watch_row *rows)
+static void merge(struct watch *watch, const struct hb_fleet *fleet, struct watch_row *rows)
 {
 	size_t old = 0;
 
@@ -99,7 +97,6 @@ static void merge(struct watch *watch, struct hb_fleet *fleet, struct watch_row 
 			drop(&watch->rows[old++]);
 		if (old < watch->nr && !order) {
 			*row = watch->rows[old++];
-			free(row->monitor.path);
 			take_over(row, fleet, i);
 			update(row, now);
 			continue;
