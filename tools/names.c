@@ -6,13 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 #include <wchar.h>
-#include <wctype.h>
 
 #include "names.h"
 
 /**
  * hb_name_clean - make a name fit to be shown
- * @name: what a VMM said, trusted in nothing; each character that cannot be printed becomes ?
+ * @name: what a VMM said, trusted in nothing; each character that cannot be seen becomes ?
+ *
+ * Control characters move the cursor. Those without a width turn the direction of what follows, or
+ * make two names look the same.
  *
  * A program calls setlocale() with a locale of UTF-8 before, or all beyond ASCII becomes ?.
  */
@@ -29,7 +31,7 @@ void hb_name_clean(char *name)
 			memset(&state, 0, sizeof(state));
 			len = 1;
 			*name = '?';
-		} else if (!iswprint(wide)) {
+		} else if (wcwidth(wide) < 1) {
 			memset(name, '?', len);
 		}
 	}

@@ -125,6 +125,9 @@ static void test_names(void)
 		{ "", 0, "" },
 		{ ARGS("qemu\0-name\0""a\nb\033[31mc"), "a?b?[31mc" },
 		{ ARGS("qemu\0-name\0\xc3\xa9\xff\xc3"), "\xc3\xa9??" },
+		/* It would be read from the right, and have an invisible end. */
+		{ ARGS("qemu\0-name\0\xe2\x80\xae""bew\xe2\x80\x8b"), "???bew???" },
+		{ ARGS("qemu\0-name\0\xe4\xb8\xad"), "\xe4\xb8\xad" },
 		/* Cut off where it was read. */
 		{ "qemu\0-name\0web", 13, "we" },
 	};
