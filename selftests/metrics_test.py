@@ -93,6 +93,10 @@ class Tools:
         return ["unshare", "--map-root-user", "--mount", "sh", "-c", 'mount --bind "$0" /sys && exec "$@"', self.sys, CTL,
                 *args]
 
+    def heartbeat(self, uuid):
+        """The folder of a monitor's files."""
+        return f"{self.sys}/bus/mdev/devices/{uuid}/heartbeat"
+
     def promtool(self, *args, stdin=None):
         """What promtool says, which must succeed."""
         return succeed([f"{self.programs}/promtool", *args], stdin)
@@ -101,7 +105,7 @@ class Tools:
 def succeed(command, stdin=None):
     """Run a program that must succeed: its output."""
     result = subprocess.run(command, input=stdin or "", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            check=False, env=os.environ | {"LC_ALL": "C.UTF-8"})
+                            check=False, env=os.environ | {"LC_ALL": "C.UTF-8"}, timeout=TIMEOUT)
     expect(result.returncode, 0, f"status of {' '.join(command)}, which says:\n{result.stdout}\n")
     return result.stdout
 
@@ -226,6 +230,27 @@ def test_openmetrics(tools):
     expect(samples(page), samples(succeed(tools.heartbeatctl("metrics", "--textfile"))), "samples")
 
 
+def test_stuck_vmm(tools):
+    """A VMM whose command line cannot be read, as it is stuck, has no name, and holds up nothing else"""
+    vmm = read(f"{tools.heartbeat(DEAD)}/vmm_pid")
+    with tempfile.TemporaryDirectory() as folder:
+        # Nobody ever writes to this pipe.
+        os.mkfifo(f"{folder}/pipe")
+        command = tools.heartbeatctl("metrics")
+        command[command.index("-c") + 1] = f'mount --bind {folder}/pipe /proc/{os.getpid()}/cmdline && {command[5]}'
+        write(f"{tools.heartbeat(DEAD)}/vmm_pid", os.getpid())
+        write(f"{tools.heartbeat(EMPTY)}/vmm_pid", vmm)
+        try:
+            got = samples(succeed(command))
+        finally:
+            write(f"{tools.heartbeat(DEAD)}/vmm_pid", vmm)
+            write(f"{tools.heartbeat(EMPTY)}/vmm_pid", 0)
+    label = NAME.replace("\\", "\\\\").replace('"', '\\"')
+    for uuid, name in (DEAD, ""), (EMPTY, label):
+        expect(got[f'kvm_heartbeat_info{{uuid="{uuid}",vm="{name}"}}'], "1", f"name of {uuid}")
+    expect({name: float(got.get(name, "nan")) for name in SAMPLES}, SAMPLES, "samples")
+
+
 def request(port, method, path):
     """One HTTP request: status, headers, body."""
     connection = http.client.HTTPConnection(LOCAL, port, timeout=TIMEOUT)
@@ -315,7 +340,7 @@ def test_prometheus(tools):
 
 
 ALL = [test_rules, test_rules_are_tested, test_runbooks, test_dashboard, test_units, test_names, test_textfile,
-       test_node_exporter, test_openmetrics, test_http, test_http_refusals, test_http_broken, test_prometheus]
+       test_node_exporter, test_openmetrics, test_stuck_vmm, test_http, test_http_refusals, test_http_broken, test_prometheus]
 
 
 def play(tests, tools):

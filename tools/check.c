@@ -141,7 +141,8 @@ int ctl_check(int argc, char **argv)
 
 	if (ret)
 		return HB_UNKNOWN;
-	ret = hb_fleet_read(&fleet, CTL_SET_HEAD | HB_SET(LAST_BEAT) | HB_SET(MUTE));
+	ret = hb_fleet_read(&fleet, CTL_SET_HEAD | HB_SET(LAST_BEAT) | HB_SET(MUTE)) ?:
+	      hb_fleet_name(&fleet);
 	if (ret) {
 		printf("HEARTBEAT UNKNOWN: the monitors cannot be found: %s\n", strerror(-ret));
 		hb_fleet_free(&fleet);

@@ -44,15 +44,15 @@ int ctl_no_options(int argc, char **argv, int min, int max)
 }
 
 /**
- * ctl_fleet - read all monitors, or say why not
+ * ctl_fleet - read all monitors with the names of their VMs, or say why not
  * @fleet: filled in; to be freed by hb_fleet_free() also if this fails
- * @files: set of the files to read
+ * @files: set of the files to read, with %HB_SET(VMM_PID)
  *
  * Return: 0, or the exit status.
  */
 int ctl_fleet(struct hb_fleet *fleet, uint64_t files)
 {
-	int ret = hb_fleet_read(fleet, files);
+	int ret = hb_fleet_read(fleet, files) ?: hb_fleet_name(fleet);
 
 	if (!ret)
 		return 0;

@@ -13,6 +13,7 @@
 
 #include "ctl.h"
 #include "follow.h"
+#include "known.h"
 #include "out.h"
 #include "units.h"
 
@@ -20,7 +21,7 @@
 
 struct events {
 	bool json;
-	struct hb_fleet fleet;
+	struct hb_known known;
 	char (*wanted)[HB_UUID_LEN + 1];	/* or none for all */
 	size_t nr_wanted;
 };
@@ -43,43 +44,6 @@ static void format_clock(char *buf, size_t size, uint64_t clock_ns, bool utc)
 		localtime_r(&s, &tm);
 	len = strftime(buf, size, utc ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
 	snprintf(buf + len, size - len, ".%06u%s", (unsigned int)(ns % SEC / 1000), utc ? "Z" : "");
-}
-
-static int compare_uuid(const void *uuid, const void *monitor)
-{
-	return strcmp(uuid, ((const struct hb_monitor *)monitor)->uuid);
-}
-
-static char *find_name(struct events *events, const char *uuid)
-{
-	const struct hb_monitors *monitors = &events->fleet.monitors;
-	const struct hb_monitor *monitor;
-	struct hb_reading reading;
-	char *name;
-
-	if (!monitors->nr)
-		return NULL;
-	monitor = bsearch(uuid, monitors->all, monitors->nr, sizeof(*monitor), compare_uuid);
-	if (!monitor)
-		return NULL;
-	name = events->fleet.names[monitor - monitors->all];
-	/* A VMM that has gone leaves its name: it is what the last event is about. */
-	if (!hb_monitor_read(monitor, HB_SET(VMM_PID), &reading) &&
-	    hb_number(&reading, HB_FILE_VMM_PID))
-		hb_name_of_vmm(hb_number(&reading, HB_FILE_VMM_PID), name);
-	return name;
-}
-
-/* What the VM is called. A monitor that is not known yet is new. */
-static const char *name_of(struct events *events, const char *uuid)
-{
-	const char *name = find_name(events, uuid);
-
-	if (name)
-		return name;
-	hb_fleet_free(&events->fleet);
-	hb_fleet_read(&events->fleet, CTL_SET_HEAD);
-	return find_name(events, uuid) ?: "";
 }
 
 static bool is_wanted(const struct events *events, const char *uuid)
@@ -153,19 +117,19 @@ static void on_event(const struct hb_event *event, void *context)
 	if (!is_wanted(events, event->vm))
 		return;
 	if (events->json)
-		put_json(event, name_of(events, event->vm));
+		put_json(event, hb_known_name(&events->known, event->vm));
 	else
-		put_text(event, name_of(events, event->vm));
+		put_text(event, hb_known_name(&events->known, event->vm));
 }
 
 /* Those who read JSON also want to know where the states begin. */
-static void put_present(struct events *events)
+static void put_present(const struct events *events, const struct hb_fleet *fleet)
 {
 	char clock[64];
 
-	for (size_t i = 0; i < events->fleet.monitors.nr; i++) {
-		const struct hb_reading *reading = &events->fleet.readings[i];
-		const char *uuid = events->fleet.monitors.all[i].uuid;
+	for (size_t i = 0; i < fleet->monitors.nr; i++) {
+		const struct hb_reading *reading = &fleet->readings[i];
+		const char *uuid = fleet->monitors.all[i].uuid;
 
 		if (!is_wanted(events, uuid))
 			continue;
@@ -173,11 +137,26 @@ static void put_present(struct events *events)
 		printf("{\"time\":\"%s\"", clock);
 		put_field("event", "present");
 		put_field("uuid", uuid);
-		put_field("vm", events->fleet.names[i]);
+		put_field("vm", fleet->names[i]);
 		put_field("new", hb_text(reading, HB_FILE_STATE));
 		put_field("cause", hb_text(reading, HB_FILE_CAUSE));
 		puts("}");
 	}
+}
+
+/* States are read once events are followed: between both, nothing is lost. */
+static int begin(struct events *events)
+{
+	struct hb_fleet fleet;
+	int ret = ctl_fleet(&fleet, CTL_SET_HEAD);
+
+	if (!ret)
+		hb_known_fill(&events->known, &fleet);
+	if (!ret && events->json)
+		put_present(events, &fleet);
+	fflush(stdout);
+	hb_fleet_free(&fleet);
+	return ret;
 }
 
 /* Until a signal comes, or nobody reads any more. */
@@ -236,12 +215,7 @@ static int follow(struct events *events)
 		close(signals);
 		return 1;
 	}
-	/* States are read once events are followed: between both, nothing is lost. */
-	hb_fleet_free(&events->fleet);
-	ret = ctl_fleet(&events->fleet, CTL_SET_HEAD);
-	if (!ret && events->json)
-		put_present(events);
-	fflush(stdout);
+	ret = begin(events);
 	if (!ret)
 		ret = follow_all(events, follow, signals);
 	hb_follow_close(follow);
@@ -252,22 +226,23 @@ static int follow(struct events *events)
 /* The UUIDs of those that are asked for, which stay theirs. */
 static int choose(struct events *events, int nr, char **words)
 {
+	struct hb_fleet fleet;
 	size_t which;
-	int ret;
+	int ret = ctl_fleet(&fleet, CTL_SET_HEAD);
 
 	events->wanted = calloc(nr + 1, sizeof(*events->wanted));
 	if (!events->wanted) {
 		ctl_error("out of memory");
-		return 1;
+		ret = 1;
 	}
-	for (int i = 0; i < nr; i++) {
-		ret = ctl_pick(&events->fleet, words[i], &which);
-		if (ret)
-			return ret;
-		memcpy(events->wanted[events->nr_wanted++], events->fleet.monitors.all[which].uuid,
-		       HB_UUID_LEN + 1);
+	for (int i = 0; !ret && i < nr; i++) {
+		ret = ctl_pick(&fleet, words[i], &which);
+		if (!ret)
+			memcpy(events->wanted[events->nr_wanted++], fleet.monitors.all[which].uuid,
+			       HB_UUID_LEN + 1);
 	}
-	return 0;
+	hb_fleet_free(&fleet);
+	return ret;
 }
 
 /* ctl_events - follow transitions and actions */
@@ -285,12 +260,10 @@ int ctl_events(int argc, char **argv)
 			return ctl_usage(argv[0]);
 		events.json = true;
 	}
-	ret = ctl_fleet(&events.fleet, CTL_SET_HEAD);
-	if (!ret)
-		ret = choose(&events, argc - optind, argv + optind);
+	ret = choose(&events, argc - optind, argv + optind);
 	if (!ret)
 		ret = follow(&events);
 	free(events.wanted);
-	hb_fleet_free(&events.fleet);
+	hb_known_free(&events.known);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fleet.h"
+#include "vmms.h"
 
 /* Monitors for which a thread is worth its while, and threads that a host can spare. */
 #define PER_THREAD	500
@@ -29,11 +30,8 @@ static void *read_part(void *data)
 		struct hb_monitor *monitor = &fleet->monitors.all[i];
 		struct hb_reading *reading = &fleet->readings[i];
 
-		if (hb_monitor_read(monitor, part->files, reading)) {
+		if (hb_monitor_read(monitor, part->files, reading))
 			*monitor->uuid = '\0';
-			continue;
-		}
-		hb_name_of_vmm(hb_number(reading, HB_FILE_VMM_PID), fleet->names[i]);
 	}
 	return NULL;
 }
@@ -81,7 +79,6 @@ static void drop_gone(struct hb_fleet *fleet)
 		if (kept != i) {
 			monitors->all[kept] = monitors->all[i];
 			fleet->readings[kept] = fleet->readings[i];
-			memcpy(fleet->names[kept], fleet->names[i], HB_NAME_LEN);
 		}
 		kept++;
 	}
@@ -91,9 +88,9 @@ static void drop_gone(struct hb_fleet *fleet)
 /**
  * hb_fleet_read - find all monitors and read them
  * @fleet: filled in; to be freed by hb_fleet_free() also if this fails
- * @files: set of the files to read; the VMs' names need %HB_SET(VMM_PID)
+ * @files: set of the files to read
  *
- * Monitors that vanish meanwhile are left out.
+ * Monitors that vanish meanwhile are left out. No VM has a name yet.
  *
  * Return: 0, or a negative errno.
  */
@@ -110,11 +107,31 @@ int hb_fleet_read(struct hb_fleet *fleet, uint64_t files)
 	if (ret || !nr)
 		return ret;
 	fleet->readings = malloc(nr * sizeof(*fleet->readings));
-	fleet->names = malloc(nr * sizeof(*fleet->names));
+	fleet->names = calloc(nr, sizeof(*fleet->names));
 	if (!fleet->readings || !fleet->names)
 		return -ENOMEM;
 	read_all(fleet, files);
 	drop_gone(fleet);
+	return 0;
+}
+
+/**
+ * hb_fleet_name - find the names of VMs that run
+ * @fleet: what hb_fleet_read() filled in, with %HB_SET(VMM_PID)
+ *
+ * Return: 0, or a negative errno.
+ */
+int hb_fleet_name(struct hb_fleet *fleet)
+{
+	size_t nr = fleet->monitors.nr;
+	uint64_t *pids = malloc((nr + 1) * sizeof(*pids));
+
+	if (!pids)
+		return -ENOMEM;
+	for (size_t i = 0; i < nr; i++)
+		pids[i] = hb_number(&fleet->readings[i], HB_FILE_VMM_PID);
+	hb_names_of_vmms(pids, nr, fleet->names);
+	free(pids);
 	return 0;
 }
 

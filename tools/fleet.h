@@ -21,6 +21,7 @@ struct hb_fleet {
 };
 
 int hb_fleet_read(struct hb_fleet *fleet, uint64_t files);
+int hb_fleet_name(struct hb_fleet *fleet);
 void hb_fleet_free(struct hb_fleet *fleet);
 
 #endif /* HB_FLEET_H */

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <wchar.h>
 
 #include "names.h"
@@ -95,30 +92,6 @@ void hb_name_of_cmdline(const char *args, size_t len, char name[HB_NAME_LEN])
 		args += arg + 1;
 	}
 	hb_name_clean(name);
-}
-
-/**
- * hb_name_of_vmm - the name that a VMM gives its VM
- * @pid: its process number
- * @name: the name, empty if there is none, or it may not be read
- */
-void hb_name_of_vmm(uint64_t pid, char name[HB_NAME_LEN])
-{
-	char path[64], args[16384];
-	ssize_t len;
-	int fd;
-
-	*name = '\0';
-	if (!pid)
-		return;
-	snprintf(path, sizeof(path), "/proc/%llu/cmdline", (unsigned long long)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	len = read(fd, args, sizeof(args));
-	close(fd);
-	if (len > 0)
-		hb_name_of_cmdline(args, len, name);
 }
 
 static bool begins_uuid(const char *uuid, const char *word)

@@ -4,13 +4,11 @@
 #define HB_NAMES_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "monitors.h"
 
 #define HB_NAME_LEN	128	/* of a name, and its end */
 
-void hb_name_of_vmm(uint64_t pid, char name[HB_NAME_LEN]);
 void hb_name_of_cmdline(const char *args, size_t len, char name[HB_NAME_LEN]);
 void hb_name_clean(char *name);
 

@@ -91,7 +91,9 @@ static int loop(struct watch *watch)
 			refresh_ns = hb_clock_ns() + SEC;
 			free(fds);
 			fds = calloc(watch->nr + 1, sizeof(*fds));
-			if (ret || !fds)
+			if (!ret && !fds)
+				ret = -ENOMEM;
+			if (ret)
 				break;
 		}
 		watch_choose(watch);

@@ -13,6 +13,7 @@
  * @monitor: the monitor
  * @reading: what it said
  * @name: of its VM
+ * @named_pid: process of the VMM that has this name
  * @fd: its file state, to be polled; -1: none
  * @beat_ns: when it last beat, on the monotonic clock; 0: not known
  * @gaps: of its last beats, in eighths of the timeout, from 0 to 7, the newest last
@@ -22,6 +23,7 @@ struct watch_row {
 	struct hb_monitor monitor;
 	struct hb_reading reading;
 	char name[HB_NAME_LEN];
+	uint64_t named_pid;
 	int fd;
 	uint64_t beat_ns;
 	unsigned char gaps[WATCH_GAPS];

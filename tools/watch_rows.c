@@ -69,12 +69,6 @@ void watch_reread(struct watch_row *row)
 		update(row, &now);
 }
 
-static void take_over(struct watch_row *row, const struct hb_fleet *fleet, size_t which)
-{
-	row->monitor = fleet->monitors.all[which];
-	memcpy(row->name, fleet->names[which], HB_NAME_LEN);
-}
-
 static void drop(struct watch_row *row)
 {
 	if (row->fd >= 0)
@@ -97,18 +91,36 @@ static void merge(struct watch *watch, const struct hb_fleet *fleet, struct watc
 			drop(&watch->rows[old++]);
 		if (old < watch->nr && !order) {
 			*row = watch->rows[old++];
-			take_over(row, fleet, i);
 			update(row, now);
 			continue;
 		}
-		*row = (struct watch_row){ .reading = *now };
-		take_over(row, fleet, i);
+		*row = (struct watch_row){ .reading = *now, .monitor = fleet->monitors.all[i] };
 		row->fd = hb_monitor_open(&row->monitor, "state", O_RDONLY);
 		arm(row);
 		note_gap(row, now);
 	}
 	while (old < watch->nr)
 		drop(&watch->rows[old++]);
+}
+
+/* A name is read once for each VMM, as one that is stuck costs time. */
+static int name_rows(struct watch_row *rows, size_t nr, struct hb_fleet *fleet)
+{
+	int ret;
+
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t pid = hb_number(&rows[i].reading, HB_FILE_VMM_PID);
+
+		if (pid == rows[i].named_pid)
+			fleet->readings[i].has &= ~HB_SET(VMM_PID);
+		rows[i].named_pid = pid;
+	}
+	ret = hb_fleet_name(fleet);
+	for (size_t i = 0; !ret && i < nr; i++) {
+		if (hb_number(&fleet->readings[i], HB_FILE_VMM_PID) || !rows[i].named_pid)
+			memcpy(rows[i].name, fleet->names[i], HB_NAME_LEN);
+	}
+	return ret;
 }
 
 /**
@@ -135,6 +147,7 @@ int watch_refresh(struct watch *watch)
 		goto out;
 	}
 	merge(watch, &fleet, rows);
+	ret = name_rows(rows, fleet.monitors.nr, &fleet);
 	free(watch->rows);
 	free(watch->shown);
 	watch->rows = rows;

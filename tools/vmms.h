@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Names of VMs, as the command lines of their VMMs have them. */
+#ifndef HB_VMMS_H
+#define HB_VMMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "names.h"
+
+void hb_names_of_vmms(const uint64_t *pids, size_t nr, char (*names)[HB_NAME_LEN]);
+
+#endif /* HB_VMMS_H */
