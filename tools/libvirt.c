@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "child.h"
+#include "domain.h"
 #include "libvirt.h"
 
 /* Those of libvirt's functions that are used, so that building does not need libvirt. */
@@ -41,27 +42,33 @@ static bool load(void)
 	return lib.open && lib.list && lib.xml && lib.name && lib.on_error;
 }
 
+/* Whose name is looked for. */
+struct search {
+	const struct hb_monitors *monitors;
+	struct hb_found *found;
+	const char *name;
+};
+
 static int compare_uuid(const void *uuid, const void *monitor)
 {
-	return strncmp(uuid, ((const struct hb_monitor *)monitor)->uuid, HB_UUID_LEN);
+	return strcmp(uuid, ((const struct hb_monitor *)monitor)->uuid);
 }
 
-/* The name for each monitor that the domain's XML, as libvirt writes it, gives the domain. */
-static void find_monitors(const struct hb_monitors *monitors, const char *xml, const char *name,
-			  struct hb_found *found)
+static void on_mdev(const char *uuid, void *context)
 {
+	const struct search *search = context;
+	const struct hb_monitors *monitors = search->monitors;
 	const struct hb_monitor *monitor;
 
-	while ((xml = strstr(xml, "uuid='"))) {
-		xml += strlen("uuid='");
-		monitor = bsearch(xml, monitors->all, monitors->nr, sizeof(*monitor), compare_uuid);
-		if (monitor)
-			snprintf(found->names[monitor - monitors->all], HB_NAME_LEN, "%s", name);
-	}
+	monitor = bsearch(uuid, monitors->all, monitors->nr, sizeof(*monitor), compare_uuid);
+	if (monitor)
+		snprintf(search->found->names[monitor - monitors->all], HB_NAME_LEN, "%s",
+			 search->name);
 }
 
 static void find_names(const void *what, struct hb_found *found)
 {
+	struct search search = { what, found, NULL };
 	void *conn, **domains;
 	int nr;
 
@@ -72,10 +79,10 @@ static void find_names(const void *what, struct hb_found *found)
 	nr = conn ? lib.list(conn, &domains, 0) : 0;
 	for (int i = 0; i < nr; i++) {
 		char *xml = lib.xml(domains[i], 0);
-		const char *name = lib.name(domains[i]);
 
-		if (xml && name)
-			find_monitors(what, xml, name, found);
+		search.name = lib.name(domains[i]);
+		if (xml && search.name)
+			hb_domain_mdevs(xml, on_mdev, &search);
 		free(xml);
 		found->at++;
 	}

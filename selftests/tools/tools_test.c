@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain.h"
 #include "names.h"
 #include "out.h"
 #include "units.h"
@@ -179,6 +180,54 @@ static void test_resolve(void)
 	}
 }
 
+static void add_uuid(const char *uuid, void *context)
+{
+	char *seen = context;
+
+	strcat(strcat(seen, uuid), " ");
+}
+
+/* What is not a device, though it looks like one, is not taken for one. */
+static void test_domain(void)
+{
+#define MDEV(uuid) \
+	"<hostdev mode='subsystem' type='mdev' managed='no' model='vfio-pci'>" \
+	"<source><address uuid='" uuid "'/></source>" \
+	"<address type='pci' domain='0x0000' bus='0x00' slot='0x05' function='0x0'/></hostdev>"
+#define DOMAIN(more, devices) \
+	"<domain type='kvm'><name>web</name><uuid>w</uuid>" more \
+	"<devices><disk type='file'/>" devices "<memballoon/></devices></domain>"
+	static const struct {
+		const char *xml;
+		const char *uuids;
+	} rows[] = {
+		{ DOMAIN("", ""), "" },
+		{ DOMAIN("", MDEV("a")), "a " },
+		{ DOMAIN("", MDEV("a") MDEV("b")), "a b " },
+		{ DOMAIN("<description>" "it is uuid='x'" "</description>", MDEV("a")), "a " },
+		{ DOMAIN("<metadata><devices xmlns='urn:x'>" MDEV("x") "</devices></metadata>", ""),
+		  "" },
+		{ DOMAIN("<metadata><x:x xmlns:x='urn:x'>" DOMAIN("", MDEV("x")) "</x:x></metadata>",
+			 MDEV("a")), "a " },
+		{ DOMAIN("<!-- <devices>" MDEV("x") "</devices> -->", MDEV("a")), "a " },
+		{ DOMAIN("", "<hostdev type='pci'><source><address uuid='x'/></source></hostdev>"),
+		  "" },
+		{ DOMAIN("", "<hostdev><source><address uuid='x'/></source></hostdev>"), "" },
+		{ DOMAIN("", "<hostdev type='mdev'><source><address/></source></hostdev>"), "" },
+		{ "<domain><devices>" MDEV("a") "<hostdev type='mdev'><source>", "a " },
+		{ "", "" },
+		{ "no XML", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char seen[64] = "", what[16];
+
+		hb_domain_mdevs(rows[i].xml, add_uuid, seen);
+		snprintf(what, sizeof(what), "line %zu", i);
+		row(!strcmp(seen, rows[i].uuids), "mediated devices of a domain", what);
+	}
+}
+
 static void test_escapes(void)
 {
 	static const struct {
@@ -237,6 +286,7 @@ int main(void)
 	test_format_time();
 	test_names();
 	test_resolve();
+	test_domain();
 	test_escapes();
 	test_words();
 	printf("1..%d\n", number);
