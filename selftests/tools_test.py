@@ -62,7 +62,8 @@ class Follower:
     def __init__(self, *args):
         self.events = []
         self._changed = threading.Condition()
-        self.process = subprocess.Popen([CTL, "events", "--json", *args], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(   # pylint: disable=consider-using-with
+            [CTL, "events", "--json", *args], stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self._follow, daemon=True).start()
 
     def _follow(self):
@@ -194,6 +195,9 @@ def test_set_and_mute(vm):
 
     ctl("mute", NAME, "1h30m")
     expect_in(vm.monitor.number("mute_ns"), 3600 * SEC, 5400 * SEC, "mute")
+    # However it is written, it is not cut off.
+    ctl("mute", NAME, "1h" * 150)
+    expect_in(vm.monitor.number("mute_ns"), 149 * 3600 * SEC, 150 * 3600 * SEC, "long mute")
     expect("muted" in ctl("check", vm.other.uuid), False)
     ctl("mute", NAME, "0")
     expect(vm.monitor.number("mute_ns"), 0)
@@ -362,6 +366,7 @@ TESTS = [test_list_and_resolve, test_show, test_set_and_mute, test_metrics, test
 
 
 def main():
+    """Play all tests with one VM."""
     vm = Vm()
 
     def explain(lost):

@@ -154,12 +154,16 @@ int ctl_set(int argc, char **argv)
 int ctl_mute(int argc, char **argv)
 {
 	struct ctl_setting setting;
-	char word[HB_TEXT_LEN];
 	int ret = ctl_no_options(argc, argv, 2, 2);
+	char *word;
 
 	if (ret)
 		return ret;
-	snprintf(word, sizeof(word), "mute=%s", argv[optind + 1]);
+	if (asprintf(&word, "mute=%s", argv[optind + 1]) < 0) {
+		ctl_error("out of memory");
+		return 1;
+	}
 	ret = ctl_parse_setting(word, &setting);
+	free(word);
 	return ret ?: write_all(argv[optind], &setting, 1);
 }
