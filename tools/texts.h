@@ -80,7 +80,8 @@
 	"unplugged.", \
 	"Nothing, if somebody meant it. Otherwise load the driver in the guest."
 #define CAUSE_PANIC \
-	"It said that its kernel panicked.", \
+	"Its kernel panicked and said so; or it fell silent for good after an oops, or in its " \
+	"crash kernel.", \
 	"Read its console, or its dump. Then reset it, if it does not reset itself."
 #define CAUSE_DUMPING \
 	"Its crash kernel runs and writes the dump.", \
