@@ -128,6 +128,15 @@ class Vm(Run):
     def __init__(self):
         super().__init__(args=["-name", f"debug-threads=on,guest={OPTION}"])
         self.other = Monitor()
+        self.monitors = [self.monitor, self.other]
+
+    def end(self):
+        """End it, and remove what was made, once."""
+        if self.guest:
+            self.guest.close()
+        for monitor in self.monitors:
+            monitor.remove()
+        self.guest, self.monitors = None, []
 
     def freeze(self):
         """Let all CPUs of the guest hang until it is reset; the moment before."""
@@ -361,8 +370,18 @@ def test_vanishing(vm):
         thread.join()
 
 
+def test_unload(vm):
+    """events ends if the module is unloaded, even if it is loaded again at once"""
+    follower = Follower()
+    follower.wait(event="present", uuid=vm.other.uuid)
+    vm.end()
+    subprocess.run(["rmmod", "kvm_heartbeat"], check=True)
+    subprocess.run(["insmod", os.environ["KVMHB_HOST_KO"]], check=True)
+    expect(follower.process.wait(TIMEOUT), 1, "status of events")
+
+
 TESTS = [test_list_and_resolve, test_show, test_set_and_mute, test_metrics, test_outage, test_actions,
-         test_create_and_remove, test_panic_and_end, test_vanishing]
+         test_create_and_remove, test_panic_and_end, test_vanishing, test_unload]
 
 
 def main():
@@ -374,13 +393,10 @@ def main():
         for line in traceback.format_exc().splitlines() + [f"event: {event}" for event in events[-20:]]:
             print(f"# {line}")
         if not lost and vm.guest and vm.guest.process.poll() is None:
-            save("tools-dmesg.log", vm.guest.sh("dmesg")[1].splitlines())
+            save("tools-dmesg.log", vm.guest.run("dmesg").splitlines())
 
     failed = play(TESTS, vm, explain)
-    if vm.guest:
-        vm.guest.close()
-    for monitor in vm.monitor, vm.other:
-        monitor.remove()
+    vm.end()
     sys.exit(failed)
 
 

@@ -18,6 +18,7 @@
 #include "units.h"
 
 #define SEC	UINT64_C(1000000000)
+#define LOOK_MS	10000	/* after this without an event, whether there can be any */
 
 struct events {
 	bool json;
@@ -169,7 +170,7 @@ static int follow_all(struct events *events, struct hb_follow *follow, int signa
 	};
 
 	while (!ferror(stdout)) {
-		int ret = poll(fds, 3, -1);
+		int ret = poll(fds, 3, LOOK_MS);
 
 		if (ret < 0 && errno != EINTR) {
 			ctl_error("poll: %m");
@@ -177,6 +178,10 @@ static int follow_all(struct events *events, struct hb_follow *follow, int signa
 		}
 		if (ret < 0)
 			continue;
+		if (!ret && !hb_follow_lives(follow)) {
+			ctl_error("kvm_heartbeat was unloaded: load it, and start this again");
+			return 1;
+		}
 		ret = hb_follow_read(follow, on_event, events);
 		if (ret) {
 			errno = -ret;

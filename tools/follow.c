@@ -151,6 +151,24 @@ int hb_follow_read(struct hb_follow *follow,
 }
 
 /**
+ * hb_follow_lives - whether events can still come
+ * @follow: what is followed
+ *
+ * A module that is unloaded takes its events along, and says nothing. One that is loaded again has
+ * others, which are off.
+ *
+ * Return: true if they can.
+ */
+bool hb_follow_lives(const struct hb_follow *follow)
+{
+	char *on = tracefs_instance_file_read(follow->instance, "events/" SYSTEM "/enable", NULL);
+	bool lives = on && *on != '0';
+
+	free(on);
+	return lives;
+}
+
+/**
  * hb_follow_close - end it, and remove the instance
  * @follow: what was followed
  */

@@ -3,6 +3,7 @@
 #ifndef HB_FOLLOW_H
 #define HB_FOLLOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct hb_follow *hb_follow_open(const char *instance, const char * const *event
 int hb_follow_fd(const struct hb_follow *follow);
 int hb_follow_read(struct hb_follow *follow,
 		   void (*handle)(const struct hb_event *event, void *context), void *context);
+bool hb_follow_lives(const struct hb_follow *follow);
 void hb_follow_close(struct hb_follow *follow);
 
 #endif /* HB_FOLLOW_H */
