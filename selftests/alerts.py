@@ -123,8 +123,10 @@ def service(command, log):
 
 
 @contextlib.contextmanager
-def prometheus(programs, logs, targets, alerts_to, interval="1s"):
-    """A Prometheus that scrapes targets, evaluates the project's rules, and sends alerts to a port."""
+def prometheus(programs, logs, targets, alerts_to):
+    """A Prometheus that scrapes targets, evaluates the project's rules, and sends alerts to a port. A scrape may take as
+    long as it is to the next."""
+    interval = "5s"
     with tempfile.TemporaryDirectory() as data:
         # What is JSON is YAML.
         write(f"{data}/prometheus.yml", json.dumps({

@@ -87,7 +87,7 @@ class Fleet:
         self.receiver = self.stack.enter_context(Receiver())
         self.manager = self.stack.enter_context(alertmanager(self.programs, OUT, self.receiver.port))
         self.metrics = self.stack.enter_context(
-            prometheus(self.programs, OUT, ADDRESSES, self.manager, interval="5s"))
+            prometheus(self.programs, OUT, ADDRESSES, self.manager))
 
     def alerts(self):
         """What Alertmanager's API says now."""
