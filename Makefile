@@ -20,6 +20,10 @@ tools:
 install-tools: tools
 	@$(MAKE) -C tools install
 
+# For packages, and for hosts without: see packaging/Makefile.
+install-boot install-dkms-host install-dkms-guest:
+	$(MAKE) -C packaging $@
+
 demo:
 	@selftests/demo
 
@@ -62,4 +66,4 @@ clean:
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
 	rm -rf build Module.symvers modules.order .*.cmd .*.o
 
-.PHONY: modules install tools install-tools demo check matrix torture bench style docs clean
+.PHONY: modules install tools install-tools demo check matrix torture bench style docs clean install-boot install-dkms-host install-dkms-guest
