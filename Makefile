@@ -8,9 +8,19 @@ modules:
 	@test -e "$(KDIR)/Makefile" || { echo "No kernel headers in $(KDIR): install linux-headers-$$(uname -r), or say where they are with KDIR=" >&2; exit 1; }
 	$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules
 
-# As root.
+# As root. Packages install through DKMS, elsewhere in the same folder: of two modules modprobe would take either.
+installed = $(INSTALL_MOD_PATH)/lib/modules/$(shell cat "$(KDIR)/include/config/kernel.release")
+# Debian's headers have no System.map, without which the kernel's makefile skips this.
+depmod = depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") "$(notdir $(installed))"
 install: modules
-	$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules_install
+	@! find "$(installed)" -name 'kvm_heartbeat*.ko*' ! -path '*/updates/*-module/*' | grep . >&2 || \
+		{ echo "A package has installed the above: remove the package, or do not install by make." >&2; exit 1; }
+	$(MAKE) -C "$(KDIR)" M="$(CURDIR)" INSTALL_MOD_DIR=updates modules_install
+	$(depmod)
+
+uninstall:
+	rm -rf "$(installed)/updates/host-module" "$(installed)/updates/guest-module"
+	$(depmod)
 
 # Programs for the host, by tools/Makefile, which says what they need. In build/bin.
 tools:
@@ -36,7 +46,7 @@ matrix:
 	@selftests/matrix $(N)
 
 # What takes too long for check: mutated streams, a host and a guest that look for data races, migrations, two hosts that
-# Prometheus watches, and boots.
+# Prometheus watches, packages in all Debians, and boots.
 STREAMS ?= 1000000
 MIGRATIONS ?= 200
 CANCELLED ?= 50
@@ -48,6 +58,7 @@ torture:
 	@selftests/migrations $(MIGRATIONS) $(CANCELLED)
 	@selftests/pairs
 	@selftests/fleet
+	@selftests/packages
 	@selftests/boots $(BOOTS)
 
 # What a beat costs, and how exactly silence is noticed.
@@ -66,4 +77,4 @@ clean:
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
 	rm -rf build Module.symvers modules.order .*.cmd .*.o
 
-.PHONY: modules install tools install-tools demo check matrix torture bench style docs clean install-boot install-dkms-host install-dkms-guest
+.PHONY: modules install tools install-tools demo check matrix torture bench style docs clean install-boot install-dkms-host install-dkms-guest uninstall
