@@ -9,7 +9,7 @@ modules:
 	$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules
 
 # As root. Packages install through DKMS, elsewhere in the same folder: of two modules modprobe would take either.
-installed = $(INSTALL_MOD_PATH)/lib/modules/$(shell cat "$(KDIR)/include/config/kernel.release")
+installed = $(INSTALL_MOD_PATH)/lib/modules/$(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' "$(KDIR)/include/generated/utsrelease.h")
 # Debian's headers have no System.map, without which the kernel's makefile skips this.
 depmod = depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") "$(notdir $(installed))"
 install: modules
