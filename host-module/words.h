@@ -21,7 +21,7 @@
 	state(UNRESPONSIVE, "unresponsive")	/* no beat for the timeout that it had */ \
 	state(PAUSED, "paused")			/* the host does not let it run */ \
 	state(STOPPED, "stopped")		/* the guest said that it will not beat */ \
-	state(PANICKED, "panicked")		/* the guest kernel panicked, its crash kernel included */
+	state(PANICKED, "panicked")		/* the guest kernel has panicked */
 
 /* Why. */
 #define KVMHB_CAUSES(cause) \
