@@ -405,12 +405,13 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 static void monitor_revive(struct kvmhb_monitor *mon)
 {
 	bool dumps = mon->lifecycle == KVM_HEARTBEAT_DUMPING;
-	u64 silence_ns = kvmhb_minus(ktime_get_ns(), kvmhb_tally_last_beat_at_ns(&mon->tally));
+	u64 silence_ns;
 
 	lockdep_assert_held(&mon->lock);
 
-	if (!kvmhb_may_revive(&mon->verdict, mon->lifecycle))
+	if (likely(!kvmhb_may_revive(&mon->verdict, mon->lifecycle)))
 		return;
+	silence_ns = kvmhb_minus(ktime_get_ns(), kvmhb_tally_last_beat_at_ns(&mon->tally));
 	if (!kvmhb_monitor_has_beaten(mon) && !(dumps && silence_ns < mon->judging.timeout_ns))
 		return;
 	/* Its CPUs are as those of one that arms. */
