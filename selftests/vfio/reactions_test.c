@@ -179,6 +179,78 @@ TEST(kill_races_the_end)
 	EXPECT_EQ(0, monitor_remove(&m));
 }
 
+/* VMs that are about to move while steps are due: none is taken of one that does not run. */
+TEST_F(hb, pause_races_the_move)
+{
+	int err = listen_for_errors(&self->m), i, fd;
+	__u8 stream[STREAM_MAX];
+	__u64 actions;
+
+	ASSERT_LE(0, err);
+	ASSERT_EQ(0, react_to_panics(&self->m, "pause"));
+	ASSERT_EQ(0, attr_set(&self->m, "actions_max", "32"));
+	for (i = 0; i < 30; i++) {	/* fewer than the limit */
+		say(&self->m, KVM_HEARTBEAT_ARM);
+		say(&self->m, KVM_HEARTBEAT_PANIC);
+		ASSERT_EQ(0, mig_set(&self->m, VFIO_DEVICE_STATE_STOP_COPY, &fd));
+		actions = attr(&self->m, "actions");
+		ASSERT_LT(4096, read_stream(fd, stream, sizeof(stream), 100));
+		EXPECT_EQ(actions, attr(&self->m, "actions"));
+		EXPECT_TRUE(is(&self->m, "panicked", "panic"));
+		close(fd);
+		ASSERT_EQ(0, mig_set(&self->m, VFIO_DEVICE_STATE_RUNNING, NULL));
+	}
+	/* It goes on here after all, and is stopped. */
+	actions = attr(&self->m, "actions");
+	say(&self->m, KVM_HEARTBEAT_ARM);
+	say(&self->m, KVM_HEARTBEAT_PANIC);
+	while (attr(&self->m, "actions") == actions)
+		ASSERT_TRUE(becomes(&self->m, "last_result", "done"));
+	close(err);
+}
+
+/* The module goes as soon as it can, with steps that have yet to be taken. */
+TEST(kill_races_the_unload)
+{
+	struct monitor m;
+	int status, i;
+	pid_t vmm;
+
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, monitor_create(&m, '1'));
+		ASSERT_EQ(0, react_to_panics(&m, "pause kill"));
+		ASSERT_EQ(0, attr_set(&m, "mute_ns", i % 2 ? "1000000" : "0"));
+		vmm = start_vmm(&m, true);
+		ASSERT_EQ(vmm, waitpid(vmm, &status, 0));
+		/* Until the last of the VMM is gone it is in use. */
+		while (system("rmmod kvm_heartbeat 2>/dev/null"))
+			ASSERT_TRUE(becomes(&m, "state", "detached"));
+		ASSERT_EQ(0, system("insmod \"$KVMHB_HOST_KO\""));
+	}
+}
+
+/* Whoever floods the log with his changes does not hide what is done about them. */
+TEST_F(hb, actions_in_a_flood)
+{
+	int err = listen_for_errors(&self->m), log = log_open(), i;
+	unsigned int lines;
+
+	ASSERT_LE(0, err);
+	for (i = 0; i < 100; i++) {
+		say(&self->m, KVM_HEARTBEAT_ARM);
+		say(&self->m, KVM_HEARTBEAT_PANIC);
+	}
+	lines = log_lines(log, self->m.uuid);
+	EXPECT_LE(1, lines);
+	EXPECT_GT(100, lines);
+	ASSERT_EQ(0, react_to_panics(&self->m, "pause"));
+	ASSERT_TRUE(is_signalled(err));
+	ASSERT_TRUE(becomes(&self->m, "last_result", "done"));
+	EXPECT_EQ(1, log_lines(log, "action pause on panicked (panic): done"));
+	close(log);
+	close(err);
+}
+
 /* What a guest says so often as it can costs its VMM no more than the limit. */
 TEST_F(hb, actions_have_a_limit)
 {
