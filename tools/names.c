@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -92,6 +93,30 @@ void hb_name_of_cmdline(const char *args, size_t len, char name[HB_NAME_LEN])
 		args += arg + 1;
 	}
 	hb_name_clean(name);
+}
+
+/**
+ * hb_uuid_of_cmdline - the UUID that QEMU's -uuid gives a VM, which is not that of its monitor
+ * @args: as in /proc/PID/cmdline, each argument with its end
+ * @len: of @args
+ * @uuid: the UUID, empty if there is none; the last one counts, as with QEMU
+ */
+void hb_uuid_of_cmdline(const char *args, size_t len, char uuid[HB_NAME_LEN])
+{
+	const char *end = args + len;
+	bool is_uuid = false;
+
+	*uuid = '\0';
+	while (args < end) {
+		size_t arg = strnlen(args, end - args);
+
+		if (is_uuid)
+			snprintf(uuid, HB_NAME_LEN, "%.*s", (int)arg, args);
+		is_uuid = (arg == 5 && !memcmp(args, "-uuid", 5)) ||
+			  (arg == 6 && !memcmp(args, "--uuid", 6));
+		args += arg + 1;
+	}
+	hb_name_clean(uuid);
 }
 
 static bool begins_uuid(const char *uuid, const char *word)

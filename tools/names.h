@@ -10,6 +10,7 @@
 #define HB_NAME_LEN	128	/* of a name, and its end */
 
 void hb_name_of_cmdline(const char *args, size_t len, char name[HB_NAME_LEN]);
+void hb_uuid_of_cmdline(const char *args, size_t len, char uuid[HB_NAME_LEN]);
 void hb_name_clean(char *name);
 
 /* How a word of the user names a monitor. */

@@ -16,20 +16,28 @@
 /* Each costs a child's patience: with more of them, the host as a whole is ill. */
 #define MAX_STUCK	3
 
-static void find_name(uint64_t pid, char name[HB_NAME_LEN])
+#define CMDLINE_LEN	16384	/* of the part that is looked at */
+
+static size_t read_cmdline(uint64_t pid, char *args, size_t size)
 {
-	char path[64], args[16384];
+	char path[64];
 	ssize_t len;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%llu/cmdline", (unsigned long long)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return;
-	len = read(fd, args, sizeof(args));
+		return 0;
+	len = read(fd, args, size);
 	close(fd);
-	if (len > 0)
-		hb_name_of_cmdline(args, len, name);
+	return len > 0 ? len : 0;
+}
+
+static void find_name(uint64_t pid, char name[HB_NAME_LEN])
+{
+	char args[CMDLINE_LEN];
+
+	hb_name_of_cmdline(args, read_cmdline(pid, args, sizeof(args)), name);
 }
 
 static void find_names(const void *what, struct hb_found *found)
@@ -67,4 +75,18 @@ void hb_names_of_vmms(const uint64_t *pids, size_t nr, char (*names)[HB_NAME_LEN
 	}
 	memcpy(names, found->names, nr * sizeof(*names));
 	hb_found_free(found);
+}
+
+/**
+ * hb_uuid_of_vmm - the UUID that a VMM gives its VM
+ * @pid: its process number
+ * @uuid: the UUID, empty if there is none, or it cannot be read
+ *
+ * It may wait for ever: for a child that somebody ends.
+ */
+void hb_uuid_of_vmm(uint64_t pid, char uuid[HB_NAME_LEN])
+{
+	char args[CMDLINE_LEN];
+
+	hb_uuid_of_cmdline(args, read_cmdline(pid, args, sizeof(args)), uuid);
 }

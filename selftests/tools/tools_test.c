@@ -142,6 +142,32 @@ static void test_names(void)
 	}
 }
 
+static void test_uuids(void)
+{
+	static const struct {
+		const char *args;
+		size_t len;
+		const char *uuid;
+	} rows[] = {
+		{ ARGS("qemu\0-uuid\0a-b"), "a-b" },
+		{ ARGS("qemu\0--uuid\0a-b\0-m\0""1G"), "a-b" },
+		{ ARGS("qemu\0-uuid\0a\0-uuid\0b"), "b" },
+		{ ARGS("qemu\0-name\0uuid=a\0-uuidx\0b"), "" },
+		{ ARGS("qemu\0-uuid"), "" },
+		{ "", 0, "" },
+		{ ARGS("qemu\0-uuid\0a\nb"), "a?b" },
+		{ "qemu\0-uuid\0a-b", 12, "a" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char uuid[HB_NAME_LEN] = "before", what[16];
+
+		hb_uuid_of_cmdline(rows[i].args, rows[i].len, uuid);
+		snprintf(what, sizeof(what), "line %zu", i);
+		row(!strcmp(uuid, rows[i].uuid), "the UUID on a command line", what);
+	}
+}
+
 static void test_resolve(void)
 {
 	struct hb_monitor all[] = {
@@ -285,6 +311,7 @@ int main(void)
 	test_parse_time();
 	test_format_time();
 	test_names();
+	test_uuids();
 	test_resolve();
 	test_domain();
 	test_escapes();
