@@ -15,6 +15,11 @@
 /* Longer than a daemon or a VMM that is well takes for an answer, and shorter than people wait. */
 #define PATIENCE_MS	2000
 
+/* Children that were ended and not reaped yet: one that waits in the kernel may take for ever. */
+#define ENDED_MAX	32
+static pid_t ended[ENDED_MAX];
+static size_t nr_ended;
+
 static size_t size_of(size_t nr)
 {
 	return sizeof(struct hb_found) + nr * HB_NAME_LEN;
@@ -80,11 +85,25 @@ static void wait_while_it_grows(pid_t child, int end, const struct hb_found *fou
 		 (!ready && (found->at != before || is_runnable(child))));
 }
 
+/* These alone: a program may have other children, whose status it wants to know. */
+static void reap_ended(void)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < nr_ended; i++) {
+		if (!waitpid(ended[i], NULL, WNOHANG))
+			ended[kept++] = ended[i];
+	}
+	nr_ended = kept;
+}
+
 /**
  * hb_child_find - let a child find names, as long as it gets on
  * @find: finds the names from @found->at on, and counts that
  * @what: passed to @find
  * @found: filled in
+ *
+ * Nothing is found while too many of such children do not end: the host as a whole is ill.
  */
 void hb_child_find(void (*find)(const void *what, struct hb_found *found), const void *what,
 		   struct hb_found *found)
@@ -92,7 +111,8 @@ void hb_child_find(void (*find)(const void *what, struct hb_found *found), const
 	int ends[2];
 	pid_t child;
 
-	if (pipe2(ends, O_CLOEXEC))
+	reap_ended();
+	if (nr_ended == ENDED_MAX || pipe2(ends, O_CLOEXEC))
 		return;
 	child = fork();
 	if (!child) {
@@ -105,9 +125,8 @@ void hb_child_find(void (*find)(const void *what, struct hb_found *found), const
 	if (child > 0) {
 		wait_while_it_grows(child, ends[0], found);
 		kill(child, SIGKILL);
+		ended[nr_ended++] = child;
 	}
 	close(ends[0]);
-	/* One that not even this ends is reaped another time, or by whoever reaps us. */
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	reap_ended();
 }
