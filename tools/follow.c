@@ -76,7 +76,7 @@ static const char *prepare(struct hb_follow *follow, const char * const *events)
 	if (tracefs_instance_file_write(instance, "trace_clock", "mono") < 0 ||
 	    tracefs_instance_file_write(instance, "buffer_percent", "0") < 0)
 		return "the trace instance cannot be set up: see whether /sys/kernel/tracing works";
-	follow->pipe = tracefs_instance_file_open(instance, "trace_pipe", O_RDONLY);
+	follow->pipe = tracefs_instance_file_open(instance, "trace_pipe", O_RDONLY | O_CLOEXEC);
 	if (follow->pipe < 0)
 		return "trace_pipe cannot be opened: see whether /sys/kernel/tracing works";
 	for (; *events; events++) {
