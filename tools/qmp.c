@@ -50,14 +50,36 @@ static int connect_to(const struct hb_job *job, char why[HB_WHY_LEN])
 	return fd;
 }
 
+/* Bytes that a VMM may say, trusted in nothing: QEMU's answers come nowhere near that. */
+#define SAID_MAX	1048576
+
+struct peer {
+	int fd;
+	FILE *stream;
+	size_t left;
+};
+
+/* Byte by byte: jansson would read on into what follows, and lose it. */
+static size_t read_byte(void *buf, size_t size, void *data)
+{
+	struct peer *peer = data;
+	int byte = size && peer->left ? fgetc(peer->stream) : EOF;
+
+	if (byte == EOF)
+		return 0;
+	peer->left--;
+	*(char *)buf = byte;
+	return 1;
+}
+
 /* The answer to the command before. Events come at any time, and are none. */
-static int take_answer(FILE *stream, const char *command, char why[HB_WHY_LEN])
+static int take_answer(struct peer *peer, const char *command, char why[HB_WHY_LEN])
 {
 	const char *said = "it is no QMP";
 	json_error_t error;
 	json_t *answer;
 
-	while ((answer = json_loadf(stream, JSON_DISABLE_EOF_CHECK, &error))) {
+	while ((answer = json_load_callback(read_byte, peer, JSON_DISABLE_EOF_CHECK, &error))) {
 		if (json_object_get(answer, "return") || json_object_get(answer, "QMP")) {
 			json_decref(answer);
 			return 0;
@@ -71,17 +93,17 @@ static int take_answer(FILE *stream, const char *command, char why[HB_WHY_LEN])
 	return -1;
 }
 
-static int run(int fd, FILE *stream, json_t *request, char why[HB_WHY_LEN])
+static int run(struct peer *peer, json_t *request, char why[HB_WHY_LEN])
 {
 	char command[64];
 
 	snprintf(command, sizeof(command), "%s",
 		 json_string_value(json_object_get(request, "execute")));
-	if (json_dumpfd(request, fd, 0)) {
+	if (json_dumpfd(request, peer->fd, 0)) {
 		snprintf(why, HB_WHY_LEN, "QMP %s: the VMM does not read", command);
 		return -1;
 	}
-	return take_answer(stream, command, why);
+	return take_answer(peer, command, why);
 }
 
 static json_t *request_of(const struct hb_job *job)
@@ -99,7 +121,7 @@ static json_t *request_of(const struct hb_job *job)
 			 "arguments", "paging", 0, "protocol", protocol);
 }
 
-static int talk(int fd, FILE *stream, const struct hb_job *job, char why[HB_WHY_LEN])
+static int talk(struct peer *peer, const struct hb_job *job, char why[HB_WHY_LEN])
 {
 	json_t *hello = json_pack("{s:s}", "execute", "qmp_capabilities");
 	json_t *request = request_of(job);
@@ -107,8 +129,8 @@ static int talk(int fd, FILE *stream, const struct hb_job *job, char why[HB_WHY_
 
 	if (!hello || !request)
 		snprintf(why, HB_WHY_LEN, "the key dump makes no path for this VM");
-	else if (!take_answer(stream, "greeting", why) && !run(fd, stream, hello, why))
-		ret = run(fd, stream, request, why);
+	else if (!take_answer(peer, "greeting", why) && !run(peer, hello, why))
+		ret = run(peer, request, why);
 	json_decref(hello);
 	json_decref(request);
 	return ret;
@@ -123,17 +145,18 @@ static int talk(int fd, FILE *stream, const struct hb_job *job, char why[HB_WHY_
  */
 int hb_act_qmp(const struct hb_job *job, char why[HB_WHY_LEN])
 {
-	int fd = connect_to(job, why), ret;
-	FILE *stream;
+	struct peer peer = { .fd = connect_to(job, why), .left = SAID_MAX };
+	int ret;
 
-	if (fd < 0)
+	if (peer.fd < 0)
 		return -1;
-	stream = fdopen(fd, "r");
-	if (!stream) {
-		close(fd);
+	peer.stream = fdopen(peer.fd, "r");
+	if (!peer.stream) {
+		snprintf(why, HB_WHY_LEN, "out of memory");
+		close(peer.fd);
 		return -1;
 	}
-	ret = talk(fd, stream, job, why);
-	fclose(stream);
+	ret = talk(&peer, job, why);
+	fclose(peer.stream);
 	return ret;
 }
