@@ -84,16 +84,12 @@ static void *find_domain(void *conn, const char *uuid)
 	return NULL;
 }
 
-static int take(void *domain, const struct hb_job *job)
+static int take(void *domain, const struct hb_job *job, const char *path)
 {
-	char path[4096];
-
 	if (job->step == HB_STEP_INJECT_NMI)
 		return lib.nmi(domain, 0);
 	if (job->step == HB_STEP_RESET)
 		return lib.reset(domain, 0);
-	if (hb_act_expand(job, job->policy->dump, path, sizeof(path)))
-		return -1;
 	return lib.dump(domain, path, 0, DUMP_MEMORY_ONLY);
 }
 
@@ -107,9 +103,15 @@ static int take(void *domain, const struct hb_job *job)
 int hb_act_libvirt(const struct hb_job *job, char why[HB_WHY_LEN])
 {
 	void *conn, *domain;
+	char path[4096] = "";
 
 	if (!load()) {
 		snprintf(why, HB_WHY_LEN, "libvirt is not installed: give the key qmp, or install it");
+		return -1;
+	}
+	if (job->step == HB_STEP_DUMP &&
+	    hb_act_expand(job, job->policy->dump, path, sizeof(path))) {
+		snprintf(why, HB_WHY_LEN, "the key dump makes no path for this VM");
 		return -1;
 	}
 	lib.on_error(NULL, no_message);
@@ -119,8 +121,8 @@ int hb_act_libvirt(const struct hb_job *job, char why[HB_WHY_LEN])
 		snprintf(why, HB_WHY_LEN, "libvirt has no domain with this monitor: give the key qmp");
 		return -1;
 	}
-	if (!conn || take(domain, job)) {
-		snprintf(why, HB_WHY_LEN, "libvirt: %s", lib.last_error());
+	if (!conn || take(domain, job, path)) {
+		snprintf(why, HB_WHY_LEN, "libvirt: %s", lib.last_error() ?: "it did not say why");
 		return -1;
 	}
 	return 0;
