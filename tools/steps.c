@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Takes steps that are due: looks once more, begins each in a child, tells what became of it. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,15 @@ static void wake_waiting(struct hb_daemon *daemon)
 	}
 }
 
+/* A monitor that was removed while the step ran. */
+static void drop_gone(struct hb_daemon *daemon, struct hb_vm *vm)
+{
+	struct hb_reading reading;
+
+	if (hb_vm_read(vm, HB_SET(STATE), &reading) == -ENODEV)
+		hb_vms_drop(&daemon->vms, vm);
+}
+
 static int on_end(sd_event_source *source, const siginfo_t *info, void *data)
 {
 	struct running *running = data;
@@ -93,6 +103,7 @@ static int on_end(sd_event_source *source, const siginfo_t *info, void *data)
 	daemon->jobs--;
 	hb_course_done(&vm->course, hb_clock_ns());
 	arm(daemon, vm);
+	drop_gone(daemon, vm);
 	hb_daemon_save_soon(daemon);
 	wake_waiting(daemon);
 	return 0;
@@ -155,6 +166,37 @@ static bool begin(struct hb_daemon *daemon, struct hb_vm *vm, enum hb_step step)
 	return false;
 }
 
+static void tell_no_begin(const struct hb_vm *vm, const struct hb_policy *policy, enum hb_step step)
+{
+	struct hb_about about = about_step(vm, policy, step, "failed");
+
+	hb_journal(HB_MESSAGE_STEP, LOG_ERR, &about,
+		   "%s: step %s of policy '%s' cannot begin: see whether memory is short",
+		   hb_vm_called(vm), about.step, policy->name);
+}
+
+/*
+ * A step that was begun counts, whatever becomes of the daemon: so it is saved before. To save is
+ * to hear what has happened meanwhile: the guest may have come back, or is held.
+ */
+static bool save_and_begin(struct hb_daemon *daemon, struct hb_vm *vm, enum hb_step step)
+{
+	const struct hb_policy *policy = vm->course.policy;
+	size_t next = vm->course.next;
+
+	hb_daemon_save(daemon);
+	if (vm->course.policy != policy || vm->course.next != next)
+		return false;
+	if (vm->course.held) {
+		vm->course.next--;
+		return false;
+	}
+	if (begin(daemon, vm, step))
+		return true;
+	tell_no_begin(vm, policy, step);
+	return false;
+}
+
 static void take_step(struct hb_daemon *daemon, struct hb_vm *vm, enum hb_step step)
 {
 	const struct hb_policy *policy = vm->course.policy;
@@ -168,15 +210,8 @@ static void take_step(struct hb_daemon *daemon, struct hb_vm *vm, enum hb_step s
 		hb_journal(HB_MESSAGE_STEP, LOG_WARNING, &about,
 			   "%s is %s (%s): would begin step %s of policy '%s'", hb_vm_called(vm),
 			   vm->state, vm->cause, about.step, policy->name);
-	} else {
-		/* A step that was begun counts, whatever becomes of the daemon. */
-		hb_daemon_save(daemon);
-		if (vm->course.policy && begin(daemon, vm, step))
-			return;
-		about.result = "failed";
-		hb_journal(HB_MESSAGE_STEP, LOG_ERR, &about,
-			   "%s: step %s of policy '%s' cannot begin: see whether memory is short",
-			   hb_vm_called(vm), about.step, policy->name);
+	} else if (save_and_begin(daemon, vm, step)) {
+		return;
 	}
 	hb_course_done(&vm->course, hb_clock_ns());
 }
