@@ -25,21 +25,15 @@
 #include "saved.h"
 
 #define CONFIG_FOLDER	"/etc/kvm-heartbeat"
+#define MODULE		"/sys/module/kvm_heartbeat"
 #define STATE_FOLDER	"/var/lib/kvm-heartbeat"
 
 static int on_trace(sd_event_source *source, int fd, uint32_t events, void *data)
 {
-	struct hb_daemon *daemon = data;
-
 	(void)source;
 	(void)fd;
 	(void)events;
-	hb_daemon_drain(daemon);
-	if (daemon->lost) {
-		hb_journal(HB_MESSAGE_MISSED, LOG_WARNING, NULL,
-			   "transitions were lost: there were more than could be followed");
-		hb_daemon_catch_up(daemon);
-	}
+	hb_daemon_look(data);
 	return 0;
 }
 
@@ -81,6 +75,20 @@ static void on_module(struct hb_daemon *daemon, const char *action)
 	}
 }
 
+/* Uevents were lost. Each of them may have been about the module or a monitor. */
+static void look_around(struct hb_daemon *daemon)
+{
+	bool loaded = !access(MODULE, F_OK);
+
+	hb_daemon_drain(daemon);
+	if (daemon->follow && !(loaded && hb_follow_lives(daemon->follow)))
+		on_module(daemon, "remove");
+	if (daemon->follow)
+		hb_daemon_catch_up(daemon);
+	else if (loaded)
+		on_module(daemon, "add");
+}
+
 static int on_uevent(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct udev_monitor *monitor = data;
@@ -92,8 +100,11 @@ static int on_uevent(sd_event_source *source, int fd, uint32_t events, void *dat
 	(void)source;
 	(void)fd;
 	(void)events;
-	if (!device)
+	if (!device) {
+		if (errno == ENOBUFS)
+			look_around(daemon);
 		return 0;
+	}
 	action = udev_device_get_action(device) ?: "";
 	name = udev_device_get_sysname(device) ?: "";
 	subsystem = udev_device_get_subsystem(device) ?: "";
@@ -116,20 +127,37 @@ static int watch_uevents(struct hb_daemon *daemon)
 	struct udev *udev = udev_new();
 	struct udev_monitor *monitor = udev ? udev_monitor_new_from_netlink(udev, "kernel") : NULL;
 
+	int ret;
+
 	if (!monitor)
-		return -1;
+		return -errno;
 	udev_set_userdata(udev, daemon);
-	if (udev_monitor_filter_add_match_subsystem_devtype(monitor, "module", NULL) < 0 ||
-	    udev_monitor_filter_add_match_subsystem_devtype(monitor, "mdev", NULL) < 0 ||
-	    udev_monitor_enable_receiving(monitor) < 0)
-		return -1;
+	ret = udev_monitor_filter_add_match_subsystem_devtype(monitor, "module", NULL) ?:
+	      udev_monitor_filter_add_match_subsystem_devtype(monitor, "mdev", NULL) ?:
+	      udev_monitor_enable_receiving(monitor);
+	if (ret < 0)
+		return ret;
 	return sd_event_add_io(daemon->event, NULL, udev_monitor_get_fd(monitor), EPOLLIN,
-			       on_uevent, monitor) < 0 ? -1 : 0;
+			       on_uevent, monitor);
+}
+
+static int add_sources(struct hb_daemon *daemon)
+{
+	int ret = sd_event_default(&daemon->event);
+
+	if (ret >= 0)
+		ret = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL);
+	if (ret >= 0)
+		ret = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL);
+	if (ret >= 0)
+		ret = sd_event_set_watchdog(daemon->event, true);
+	return ret < 0 ? ret : watch_uevents(daemon);
 }
 
 static int prepare(struct hb_daemon *daemon)
 {
 	sigset_t signals;
+	int ret;
 
 	/* sd-event takes them where it waits; children have them as usual. */
 	sigemptyset(&signals);
@@ -138,14 +166,13 @@ static int prepare(struct hb_daemon *daemon)
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (sd_event_default(&daemon->event) < 0 ||
-	    sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL) < 0 ||
-	    sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL) < 0 ||
-	    sd_event_set_watchdog(daemon->event, true) < 0 || watch_uevents(daemon)) {
-		fprintf(stderr, "heartbeatd: it cannot begin: %m; see whether memory or files are short\n");
+	ret = add_sources(daemon);
+	if (ret < 0) {
+		fprintf(stderr, "heartbeatd: it cannot begin: %s; see whether memory or files are short\n",
+			strerror(-ret));
 		return -1;
 	}
-	return access("/sys/module/kvm_heartbeat", F_OK) ? 0 : begin_follow(daemon);
+	return access(MODULE, F_OK) ? 0 : begin_follow(daemon);
 }
 
 static int run(struct hb_daemon *daemon)

@@ -17,8 +17,12 @@ static void on_event(const struct hb_event *event, void *context)
 {
 	struct hb_daemon *daemon = context;
 
-	if (event->lost)
+	if (event->lost && !daemon->lost) {
 		daemon->lost = true;
+		hb_journal(HB_MESSAGE_MISSED, LOG_WARNING, NULL,
+			   "transitions were lost: there were more than could be followed");
+		hb_daemon_save_soon(daemon);
+	}
 	if (event->clock_ns < daemon->since_ns)
 		return;
 	hb_tell_event(daemon, event);
@@ -78,12 +82,13 @@ void hb_daemon_catch_up(struct hb_daemon *daemon)
 	struct hb_fleet fleet;
 	int ret = hb_fleet_read(&fleet, HB_SET_VM | HB_SET_COUNTERS);
 
-	daemon->lost = false;
+	daemon->lost = ret;
 	if (ret) {
-		/* Those that are known are not gone for that. */
+		/* Those that are known are not gone for that. It is tried again. */
 		fprintf(stderr, "heartbeatd: the monitors cannot be read: %s; see whether /sys is mounted, and whether memory or files are short\n",
 			strerror(-ret));
 		hb_fleet_free(&fleet);
+		hb_daemon_save_soon(daemon);
 		return;
 	}
 	daemon->since_ns = now_ns;
@@ -118,6 +123,19 @@ void hb_daemon_drain(struct hb_daemon *daemon)
 	fprintf(stderr, "heartbeatd: trace events cannot be read any more: %s; see whether /sys/kernel/tracing works\n",
 		strerror(-ret));
 	sd_event_exit(daemon->event, 1);
+}
+
+/**
+ * hb_daemon_look - tell all that has happened, also what the trace has lost
+ * @daemon: all of it
+ *
+ * VMs may be forgotten by it: not for a function that has one.
+ */
+void hb_daemon_look(struct hb_daemon *daemon)
+{
+	hb_daemon_drain(daemon);
+	if (daemon->lost)
+		hb_daemon_catch_up(daemon);
 }
 
 /**
@@ -157,6 +175,7 @@ static int on_save(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)source;
 	(void)usec;
+	hb_daemon_look(data);
 	hb_daemon_save(data);
 	return 0;
 }
