@@ -37,17 +37,11 @@ void kvmhb_life_word(struct kvmhb_life *life, u32 word, enum kvmhb_state state,
  * kvmhb_life_change - the guest's state changes, or only its cause
  * @life: what was counted
  * @old: its state so far
- * @new: its new state and cause
- * @goodbye: as kvmhb_goodbye() has it before it
- *
- * A crash kernel whose device is reset under it dumps on: that is no other panic.
+ * @new: its new state
  */
-void kvmhb_life_change(struct kvmhb_life *life, enum kvmhb_state old,
-		       const struct kvmhb_verdict *new, enum kvmhb_cause goodbye)
+void kvmhb_life_change(struct kvmhb_life *life, enum kvmhb_state old, enum kvmhb_state new)
 {
-	if (old == new->state || new->state != KVMHB_PANICKED)
-		return;
-	if (new->cause != KVMHB_CAUSE_DUMPING || goodbye != KVMHB_CAUSE_PANIC)
+	if (old != new && new == KVMHB_PANICKED)
 		life->panics++;
 }
 

@@ -22,8 +22,7 @@ struct kvmhb_life {
 
 void kvmhb_life_word(struct kvmhb_life *life, u32 word, enum kvmhb_state state,
 		     enum kvmhb_cause goodbye);
-void kvmhb_life_change(struct kvmhb_life *life, enum kvmhb_state old,
-		       const struct kvmhb_verdict *new, enum kvmhb_cause goodbye);
+void kvmhb_life_change(struct kvmhb_life *life, enum kvmhb_state old, enum kvmhb_state new);
 void kvmhb_life_reset(struct kvmhb_life *life, u32 lifecycle);
 
 #endif /* KVMHB_LIFE_H */

@@ -184,7 +184,7 @@ static void monitor_set_verdict(struct kvmhb_monitor *mon, struct kvmhb_verdict 
 						  kvmhb_verdict_beats(&mon->verdict) ?
 						  KVMHB_ALIVE : mon->verdict.state, new.state,
 						  last_at_ns, kvmhb_monitor_now_ns(mon));
-	kvmhb_life_change(&mon->life, mon->verdict.state, &new, mon->goodbye);
+	kvmhb_life_change(&mon->life, mon->verdict.state, new.state);
 	mon->goodbye = kvmhb_goodbye(mon->goodbye, &new);
 	mon->verdict = new;
 	if (kvmhb_state_beats(new.state))
@@ -349,22 +349,18 @@ static u64 monitor_keep_deadline(struct kvmhb_monitor *mon, u64 last_at_ns, stru
 	return ruling.look_in_ns;
 }
 
-/* Looks at a guest that is not armed. Returns when to look again, ns from then. */
-static u64 monitor_look_at_unarmed(struct kvmhb_monitor *mon, struct kvmhb_case *c, u64 *run_ns)
+/* Sees how a guest that is not armed is by now. Returns the beat that it is judged by. */
+static u64 monitor_watch_unarmed(struct kvmhb_monitor *mon, struct kvmhb_case *c)
 {
 	/* A crash kernel that beats from here on wakes us, and is not judged by that beat. */
 	u64 last_at_ns = kvmhb_tally_ask(&mon->tally);
-	u64 before_ns = mon->watch.seen_at_ns;
-	u64 elapsed_ns;
 
 	lockdep_assert_held(&mon->lock);
 
 	monitor_watch(mon, last_at_ns, c);
 	if (mon->verdict.cause == KVMHB_CAUSE_DUMPING)
 		kvmhb_tally_excuse(&mon->tally, last_at_ns, kvmhb_minus(c->silence_ns, c->run_ns));
-	elapsed_ns = mon->watch.seen_at_ns - before_ns;
-	*run_ns = kvmhb_deadline_run_ns(c, elapsed_ns);
-	return monitor_keep_deadline(mon, last_at_ns, c, elapsed_ns);
+	return last_at_ns;
 }
 
 /*
@@ -375,7 +371,7 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 {
 	u64 before_ns = mon->watch.seen_at_ns;
 	u64 look_in_ns = KVMHB_NO_DEADLINE;
-	u64 elapsed_ns, run_ns;
+	u64 elapsed_ns, run_ns, last_at_ns;
 	struct kvmhb_case c;
 	bool held;
 
@@ -386,8 +382,10 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 		elapsed_ns = mon->watch.seen_at_ns - before_ns;
 		run_ns = elapsed_ns - mon->watch.just_denied_ns;
 	} else if (kvmhb_monitor_watches(mon)) {
-		look_in_ns = monitor_look_at_unarmed(mon, &c, &run_ns);
+		last_at_ns = monitor_watch_unarmed(mon, &c);
 		elapsed_ns = mon->watch.seen_at_ns - before_ns;
+		run_ns = kvmhb_deadline_run_ns(&c, elapsed_ns);
+		look_in_ns = monitor_keep_deadline(mon, last_at_ns, &c, elapsed_ns);
 	} else {
 		return KVMHB_NO_DEADLINE;
 	}

@@ -3,18 +3,17 @@
  * A domain's description and metadata are what its owner wrote, and may look like a device. So
  * libxml2 reads the XML, which is loaded as libvirt is: where the one is, there is the other.
  */
-#include <dlfcn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "domain.h"
+#include "load.h"
 
 /* Of libxml/xmlreader.h: XML_PARSE_NOERROR, XML_PARSE_NOWARNING and XML_PARSE_NONET. */
 #define OPTIONS	(0x20 | 0x40 | 0x800)
 #define ELEMENT	1
 
-/* Those of its functions that are used, so that building does not need it. */
 static struct {
 	void *(*open)(const char *xml, int size, const char *url, const char *encoding,
 		      int options);
@@ -28,19 +27,17 @@ static struct {
 
 static bool load(void)
 {
-	void *handle = dlopen("libxml2.so.2", RTLD_NOW);
+	static const struct hb_symbol symbols[] = {
+		{ "xmlReaderForMemory", &lib.open },
+		{ "xmlTextReaderRead", &lib.next },
+		{ "xmlTextReaderNodeType", &lib.type },
+		{ "xmlTextReaderDepth", &lib.depth },
+		{ "xmlTextReaderConstName", &lib.name },
+		{ "xmlTextReaderGetAttribute", &lib.attribute },
+		{ "xmlFreeTextReader", &lib.close },
+	};
 
-	if (!handle)
-		return false;
-	lib.open = dlsym(handle, "xmlReaderForMemory");
-	lib.next = dlsym(handle, "xmlTextReaderRead");
-	lib.type = dlsym(handle, "xmlTextReaderNodeType");
-	lib.depth = dlsym(handle, "xmlTextReaderDepth");
-	lib.name = dlsym(handle, "xmlTextReaderConstName");
-	lib.attribute = dlsym(handle, "xmlTextReaderGetAttribute");
-	lib.close = dlsym(handle, "xmlFreeTextReader");
-	return lib.open && lib.next && lib.type && lib.depth && lib.name && lib.attribute &&
-	       lib.close;
+	return hb_load("libxml2.so.2", symbols, sizeof(symbols) / sizeof(*symbols));
 }
 
 /* Where the reader is in what counts: domain/devices/hostdev[@type='mdev']/source/address. */
@@ -72,10 +69,12 @@ static bool continues(void *reader, int depth)
  */
 void hb_domain_mdevs(const char *xml, void (*tell)(const char *uuid, void *context), void *context)
 {
+	static bool loaded;
 	int depth, seen = 0;
 	void *reader;
 
-	if (!lib.close && !load())
+	loaded = loaded || load();
+	if (!loaded)
 		return;
 	reader = lib.open(xml, strlen(xml), NULL, NULL, OPTIONS);
 	while (reader && lib.next(reader) == 1) {

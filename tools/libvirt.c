@@ -4,7 +4,6 @@
  * process: one that does not run. A daemon that does not answer must hold up nobody, so a child
  * asks it.
  */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +11,8 @@
 #include "child.h"
 #include "domain.h"
 #include "libvirt.h"
+#include "load.h"
 
-/* Those of libvirt's functions that are used, so that building does not need libvirt. */
 static struct {
 	void *(*open)(const char *uri);
 	int (*list)(void *conn, void ***domains, unsigned int flags);
@@ -30,16 +29,15 @@ static void no_message(void *context, void *error)
 
 static bool load(void)
 {
-	void *handle = dlopen("libvirt.so.0", RTLD_NOW);
+	static const struct hb_symbol symbols[] = {
+		{ "virConnectOpenReadOnly", &lib.open },
+		{ "virConnectListAllDomains", &lib.list },
+		{ "virDomainGetXMLDesc", &lib.xml },
+		{ "virDomainGetName", &lib.name },
+		{ "virSetErrorFunc", &lib.on_error },
+	};
 
-	if (!handle)
-		return false;
-	lib.open = dlsym(handle, "virConnectOpenReadOnly");
-	lib.list = dlsym(handle, "virConnectListAllDomains");
-	lib.xml = dlsym(handle, "virDomainGetXMLDesc");
-	lib.name = dlsym(handle, "virDomainGetName");
-	lib.on_error = dlsym(handle, "virSetErrorFunc");
-	return lib.open && lib.list && lib.xml && lib.name && lib.on_error;
+	return hb_load("libvirt.so.0", symbols, sizeof(symbols) / sizeof(*symbols));
 }
 
 /* Whose name is looked for. */

@@ -3,18 +3,17 @@
  * libvirt is loaded only where it is installed and a policy has no QMP socket. It blocks: act.c
  * ends it if it takes too long.
  */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "act.h"
 #include "domain.h"
+#include "load.h"
 
 #define DUMP_MEMORY_ONLY	0x10
 #define LIST_ACTIVE		0x1
 
-/* Those of libvirt's functions that are used, so that building does not need libvirt. */
 static struct {
 	void *(*open)(const char *uri);
 	int (*list)(void *conn, void ***domains, unsigned int flags);
@@ -34,20 +33,18 @@ static void no_message(void *context, void *error)
 
 static bool load(void)
 {
-	void *handle = dlopen("libvirt.so.0", RTLD_NOW);
+	static const struct hb_symbol symbols[] = {
+		{ "virConnectOpen", &lib.open },
+		{ "virConnectListAllDomains", &lib.list },
+		{ "virDomainGetXMLDesc", &lib.xml },
+		{ "virDomainInjectNMI", &lib.nmi },
+		{ "virDomainReset", &lib.reset },
+		{ "virDomainCoreDumpWithFormat", &lib.dump },
+		{ "virSetErrorFunc", &lib.on_error },
+		{ "virGetLastErrorMessage", &lib.last_error },
+	};
 
-	if (!handle)
-		return false;
-	lib.open = dlsym(handle, "virConnectOpen");
-	lib.list = dlsym(handle, "virConnectListAllDomains");
-	lib.xml = dlsym(handle, "virDomainGetXMLDesc");
-	lib.nmi = dlsym(handle, "virDomainInjectNMI");
-	lib.reset = dlsym(handle, "virDomainReset");
-	lib.dump = dlsym(handle, "virDomainCoreDumpWithFormat");
-	lib.on_error = dlsym(handle, "virSetErrorFunc");
-	lib.last_error = dlsym(handle, "virGetLastErrorMessage");
-	return lib.open && lib.list && lib.xml && lib.nmi && lib.reset && lib.dump &&
-	       lib.on_error && lib.last_error;
+	return hb_load("libvirt.so.0", symbols, sizeof(symbols) / sizeof(*symbols));
 }
 
 struct search {

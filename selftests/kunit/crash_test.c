@@ -179,7 +179,8 @@ static void crash_kernel_is_lost(struct kunit *test)
 			beat(m);
 		}
 		expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "dumps on");
-		expect_counts(test, m, 0, 1, 1, "dumps on");
+		/* Nobody knows that it is not one that crashed once more, in its boot. */
+		expect_counts(test, m, 0, 1, 2, "dumps on");
 		silent_for(m, 3 * HOUR);
 		expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "not for long");
 		silent_for(m, 2 * HOUR);
@@ -288,6 +289,33 @@ static void crash_oops(struct kunit *test)
 	silent_for(m, HOUR);
 	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "and lives on");
 	KUNIT_EXPECT_NE(test, m->mon.turn.due_at_ns, 0);
+}
+
+/* The CPUs of a guest that is back have their time, whoever has looked since. */
+static void crash_oops_and_its_cpus(struct kunit *test)
+{
+	struct monitor_test *m = patient_monitor(test);
+	struct kvm_heartbeat_slot *slots = slots_of(&m->pulse);
+	const u64 delay_ns = 20 * HOUR;
+	struct kvmhb_plan plan;
+	const struct kvmhb_policy_change change = { .on_panicked = &plan, .delay_ns = &delay_ns };
+
+	KUNIT_ASSERT_EQ(test, kvmhb_plan_parse(&plan, "pause"), 0);
+	KUNIT_ASSERT_EQ(test, kvmhb_react_configure(&m->mon, &change), 0);
+	attach(m);
+	slots[0].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	slots[1].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	say(m, KVM_HEARTBEAT_ARM);
+	say(m, KVM_HEARTBEAT_OOPS);
+	silent_for(m, 3 * HOUR);
+	silent_for(m, 2 * HOUR);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_PANIC, "silent");
+	time_passes(m, 5 * HOUR);
+	slots[0].pulses = cpu_to_le64(1);
+	beat(m);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "back");
+	silent_for(m, HOUR);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "the other CPU has its time");
 }
 
 /* How long an oops is the reason for a silence: two beats. */
@@ -545,6 +573,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(crash_kernel_is_slow),
 	KUNIT_CASE(crash_kernel_repeats_itself),
 	KUNIT_CASE(crash_oops),
+	KUNIT_CASE(crash_oops_and_its_cpus),
 	KUNIT_CASE(crash_oops_survived),
 	KUNIT_CASE(crash_oops_in_an_outage),
 	KUNIT_CASE(crash_oops_unarmed),
