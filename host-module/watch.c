@@ -21,6 +21,18 @@ void kvmhb_watch_uninit(struct kvmhb_watch *watch)
 	memset(watch, 0, sizeof(*watch));
 }
 
+/* A vCPU at the last look. */
+static struct kvmhb_vcpu *watch_now(const struct kvmhb_watch *watch, unsigned int nr)
+{
+	return &watch->vcpus[nr].seen[watch->last];
+}
+
+/* A vCPU at the look before the last one. */
+static struct kvmhb_vcpu *watch_then(const struct kvmhb_watch *watch, unsigned int nr)
+{
+	return &watch->vcpus[nr].seen[!watch->last];
+}
+
 /* Looks at all vCPUs. Returns how much of @elapsed_ns was denied to one of them at the most. */
 static u64 watch_look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed_ns,
 			       u64 *waited_ns)
@@ -32,18 +44,20 @@ static u64 watch_look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 e
 	if (nr > watch->nr_vcpus)
 		watch->vcpus = kvmhb_grow(watch->vcpus, &watch->nr_vcpus, nr,
 					  sizeof(*watch->vcpus));
+	watch->last = !watch->last;
 	for (nr = 0; nr < watch->nr_vcpus; nr++) {
-		struct kvmhb_vcpu_watch *vcpu = &watch->vcpus[nr];
+		const struct kvmhb_vcpu *then = watch_then(watch, nr);
+		struct kvmhb_vcpu *now = watch_now(watch, nr);
 
-		vcpu->then = vcpu->now;
-		if (!kvmhb_evidence_vcpu(kvm, nr, &vcpu->then, &vcpu->now))
+		if (!kvmhb_evidence_vcpu(kvm, nr, then, now)) {
+			*now = *then;
 			continue;
+		}
 		/* While a halt ends, KVM counts it nowhere for a moment. */
-		if (vcpu->now.pid == vcpu->then.pid && vcpu->now.running &&
-		    vcpu->then.running && vcpu->now.task == 'R')
-			vcpu->now.halted_ns = max(vcpu->now.halted_ns, vcpu->then.halted_ns);
-		denied_ns = max(denied_ns, kvmhb_denied_ns(&vcpu->then, &vcpu->now, elapsed_ns));
-		*waited_ns = max(*waited_ns, kvmhb_waited_ns(&vcpu->then, &vcpu->now));
+		if (now->pid == then->pid && now->running && then->running && now->task == 'R')
+			now->halted_ns = max(now->halted_ns, then->halted_ns);
+		denied_ns = max(denied_ns, kvmhb_denied_ns(then, now, elapsed_ns));
+		*waited_ns = max(*waited_ns, kvmhb_waited_ns(then, now));
 	}
 	*waited_ns = min(*waited_ns, elapsed_ns);
 	return denied_ns;
@@ -87,12 +101,21 @@ static void watch_forgive(struct kvmhb_watch *watch)
  */
 void kvmhb_watch_begin_window(struct kvmhb_watch *watch)
 {
-	unsigned int nr;
-
 	watch->first_at_ns = watch->seen_at_ns;
 	watch->pulsing = false;
+	watch->begun = true;
+}
+
+/* A window lasts: keeps what was seen when it began, which it does at most looks at who beats. */
+static void watch_keep_first(struct kvmhb_watch *watch)
+{
+	unsigned int nr;
+
+	if (likely(!watch->begun))
+		return;
+	watch->begun = false;
 	for (nr = 0; nr < watch->nr_vcpus; nr++)
-		watch->vcpus[nr].first = watch->vcpus[nr].now;
+		watch->vcpus[nr].first = *watch_then(watch, nr);
 }
 
 /* Makes a case of what has been seen. */
@@ -124,9 +147,10 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.nr_vcpus = watch->nr_vcpus,
 	};
 	for (nr = 0; nr < watch->nr_vcpus; nr++) {
-		const struct kvmhb_vcpu_watch *vcpu = &watch->vcpus[nr];
+		const struct kvmhb_vcpu *now = watch_now(watch, nr);
+		const struct kvmhb_vcpu *first = watch->begun ? now : &watch->vcpus[nr].first;
 
-		c->vcpus[kvmhb_doing(&vcpu->first, &vcpu->then, &vcpu->now, c->window_ns)]++;
+		c->vcpus[kvmhb_doing(first, watch_then(watch, nr), now, c->window_ns)]++;
 	}
 }
 
@@ -188,8 +212,8 @@ static bool watch_has_run(const struct kvmhb_watch *watch)
 	unsigned int nr;
 
 	for (nr = 0; nr < watch->nr_vcpus; nr++)
-		if (watch->vcpus[nr].now.running ||
-		    watch->vcpus[nr].now.exits != watch->vcpus[nr].then.exits)
+		if (watch_now(watch, nr)->running ||
+		    watch_now(watch, nr)->exits != watch_then(watch, nr)->exits)
 			return true;
 	return false;
 }
@@ -244,6 +268,8 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 	/* Until its next beat is due, whatever it does is no sign of anything. */
 	if (beaten || before_ns < look->timing.interval_ns)
 		kvmhb_watch_begin_window(watch);
+	else
+		watch_keep_first(watch);
 
 	watch_describe(watch, look, c);
 	watch->out = kvmhb_all_out(c) && !c->vcpus[KVMHB_LEAVING];
@@ -382,6 +408,6 @@ void kvmhb_watch_keep(struct kvmhb_watch *watch, const struct kvmhb_verdict *ver
 	judged->vcpus = kvmhb_grow(judged->vcpus, &judged->nr_vcpus, watch->nr_vcpus,
 				   sizeof(*judged->vcpus));
 	for (nr = 0; nr < judged->nr_vcpus; nr++)
-		judged->vcpus[nr] = watch->vcpus[nr].now;
+		judged->vcpus[nr] = *watch_now(watch, nr);
 	kvmhb_layers_keep(&watch->layers);
 }

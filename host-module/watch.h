@@ -64,14 +64,12 @@ struct kvmhb_judgement {
 
 /**
  * struct kvmhb_vcpu_watch - a vCPU, at the looks that matter
- * @first: at the first look after a beat was due
- * @then: at the look before the last one
- * @now: at the last one
+ * @first: at the first look after a beat was due; kept when there has been another one
+ * @seen: at the last look, which is &kvmhb_watch.last of these, and at the one before
  */
 struct kvmhb_vcpu_watch {
 	struct kvmhb_vcpu first;
-	struct kvmhb_vcpu then;
-	struct kvmhb_vcpu now;
+	struct kvmhb_vcpu seen[2];
 };
 
 /**
@@ -85,6 +83,7 @@ struct kvmhb_vcpu_watch {
  * @just_denied_ns: the same of the time between the last two looks, ns
  * @waited_ns: of @denied_ns, the time in which a vCPU waited for a host CPU, ns
  * @pulsing: a slot moved since @first_at_ns, and not all are stale by now
+ * @begun: there has been no look since @first_at_ns
  * @out: at the last look no vCPU had been where it could run for a while
  * @resuming: likewise at all looks since the VMM resumed the VM
  * @host_late: the last look came too late, or too much was stolen from the host
@@ -96,6 +95,7 @@ struct kvmhb_vcpu_watch {
  * @layers: what was seen of the pulse page
  * @vcpus: what was seen of each vCPU
  * @nr_vcpus: entries of @vcpus
+ * @last: which of &kvmhb_vcpu_watch.seen was seen last
  * @judged: what led to the last report
  *
  * All zero before it is first used.
@@ -109,6 +109,7 @@ struct kvmhb_watch {
 	u64 just_denied_ns;
 	u64 waited_ns;
 	bool pulsing;
+	bool begun;
 	bool out;
 	bool resuming;
 	bool host_late;
@@ -120,6 +121,7 @@ struct kvmhb_watch {
 	struct kvmhb_layers layers;
 	struct kvmhb_vcpu_watch *vcpus;
 	unsigned int nr_vcpus;
+	bool last;
 	struct kvmhb_judgement judged;
 };
 
