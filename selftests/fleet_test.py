@@ -17,7 +17,7 @@ import urllib.parse
 
 from alerts import LOCAL, Receiver, alertmanager, ask, prometheus
 from hb import BOOT_TIMEOUT, OUT, TIMEOUT, TOP, Timeout, release
-from run import expect
+from run import briefly, expect
 
 UNRESPONSIVE = "KvmHeartbeatGuestUnresponsive"
 # This machine's, too: all of 127.0.0.0/8 is.
@@ -150,9 +150,9 @@ def play(fleet):
     for number, test in enumerate(ALL, start=1):
         try:
             test(fleet)
-        except Exception:   # pylint: disable=broad-except
+        except Exception as error:   # pylint: disable=broad-except
             print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), end="")
-            print(f"not ok {number} {test.__doc__}", flush=True)
+            print(f"not ok {number} {test.__doc__}: {briefly(error)}", flush=True)
             return True
         print(f"ok {number} {test.__doc__}", flush=True)
     return False

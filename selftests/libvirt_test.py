@@ -17,7 +17,7 @@ import traceback
 from hb import CPU, MS, OUT, SEC, TIMEOUT, TOP, GuestError, Timeout, kernels, make_initrd, read, save, write
 from migrate_test import lines_without_late, without_late
 from monitor import Monitor
-from run import GUEST_KO, TROUBLE, expect, expect_in
+from run import GUEST_KO, TROUBLE, briefly, expect, expect_in
 
 QEMU = os.environ["KVMHB_QEMU"]
 LIBVIRT = "/run/kvmhb-libvirt"
@@ -253,12 +253,12 @@ def main():
         try:
             test(vm)
             print(f"# after {time.monotonic() - begin:.1f} s\nok {name}", flush=True)
-        except Exception:   # pylint: disable=broad-except
+        except Exception as error:   # pylint: disable=broad-except
             print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), end="")
             for monitor in vm.here, vm.there:
                 events = [event for event in monitor.events if event.name != "beat"]
                 print("".join(f"# event: {event}\n" for event in events[-15:]), end="")
-            print(f"not ok {name}", flush=True)
+            print(f"not ok {name}: {briefly(error)}", flush=True)
             failed = True
     save("libvirt-trace.log", vm.here.events + vm.there.events)
     vm.close()

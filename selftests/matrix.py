@@ -25,7 +25,8 @@ import time
 import traceback
 
 from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, release, save, write
-from run import BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, PARAMETERS, Run, expect, expect_in, test_kexec, test_reboot
+from run import (BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, PARAMETERS, Run, briefly, expect, expect_in, test_kexec,
+                 test_reboot)
 
 TIMINGS = {"200ms": 200 * MS, "2s": 2 * SEC}   # the interval; the timeout is twice as long
 MERE = ["late"] + [f"late:{cause}" for cause in ("starved", "paused", "vmm-stuck", "host-blocked", "host-degraded")]
@@ -1053,6 +1054,7 @@ def main():
             print(f"# {line}")
         played = any(name == other for other, _ in seen)
         print(f"{'ok' if played and not wrong[name] else 'not ok'} {number} {SCENARIOS[name][0].__doc__}"
+              f"{': ' + briefly(wrong[name][-1]) if wrong[name] else ''}"
               f"{'' if played or name == lost else ' # the VM was lost before'}", flush=True)
     for line in table(seen):
         print(f"# {line}")

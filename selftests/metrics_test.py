@@ -24,7 +24,7 @@ from docutils.nodes import make_id
 
 from alerts import LOCAL, RULES, Inetd, Receiver, ask, prometheus, service
 from hb import OUT, TIMEOUT, TOP, read, write
-from run import expect
+from run import briefly, expect
 
 BIN = f"{TOP}/build/bin"
 CTL = f"{BIN}/heartbeatctl"
@@ -353,11 +353,11 @@ def play(tests, tools):
     for number, test in enumerate(tests, start=1):
         try:
             test(tools)
-            verdict = "ok"
-        except Exception:   # pylint: disable=broad-except
+            print(f"ok {number} {test.__doc__}", flush=True)
+        except Exception as error:   # pylint: disable=broad-except
+            failed = True
             print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), end="")
-            verdict, failed = "not ok", True
-        print(f"{verdict} {number} {test.__doc__}", flush=True)
+            print(f"not ok {number} {test.__doc__}: {briefly(error)}", flush=True)
     return failed
 
 

@@ -34,6 +34,11 @@ def as_outage(history):
     return [state for number, state in enumerate(plain) if number == 0 or plain[number - 1] != state]
 
 
+def briefly(problem):
+    """Why a test failed, in so few words that they have room beside its name, where who sees no more finds them."""
+    return re.sub(r"\s+", " ", str(problem)).replace("#", "")[:300]
+
+
 def play(tests, subject, explain):
     """Play tests in their order with what they are about, as TAP; explain(lost) is called where one fails. Whoever lost
     the VM lost it for those that follow. Whether any failed."""
@@ -51,7 +56,7 @@ def play(tests, subject, explain):
             failed = True
             lost = not isinstance(error, AssertionError)
             explain(lost)
-            print(f"not ok {name}", flush=True)
+            print(f"not ok {name}: {briefly(error)}", flush=True)
     return failed
 
 

@@ -21,7 +21,7 @@ import traceback
 
 from hb import MS, SEC, TIMEOUT, TOP
 from monitor import Monitor
-from run import expect, expect_in, vms
+from run import briefly, expect, expect_in, vms
 
 VMM = f"{TOP}/build/bin/vmm"
 # A second is long for the guest, and what an emulated host is late by is short beside it.
@@ -417,11 +417,11 @@ def main():
             skipped = test(monitor)
             monitor.remove()
             print(f"ok {number} {test.__doc__}" + (f" # SKIP {skipped}" if skipped else ""), flush=True)
-        except Exception:   # pylint: disable=broad-except
+        except Exception as error:   # pylint: disable=broad-except
             failed = True
             for line in traceback.format_exc().splitlines() + [f"event: {event}" for event in monitor.events[-20:]]:
                 print(f"# {line}")
-            print(f"not ok {number} {test.__doc__}", flush=True)
+            print(f"not ok {number} {test.__doc__}: {briefly(error)}", flush=True)
     sys.exit(failed)
 
 
