@@ -90,20 +90,31 @@ static inline u64 kvmhb_patrol_early_ns(u64 interval_ns)
 }
 
 /**
- * kvmhb_turn_due_at_ns - when the next look is to be made
+ * kvmhb_turn_due_by_ns - when the next look is to be made
  * @turn: whose
+ * @beat_due_ns: its &kvmhb_turn.beat_due_ns
  *
  * Return: ns of CLOCK_MONOTONIC; 0: never. Context: any; what it reads without the
  * lock may be out of date.
  */
-static inline u64 kvmhb_turn_due_at_ns(const struct kvmhb_turn *turn)
+static inline u64 kvmhb_turn_due_by_ns(const struct kvmhb_turn *turn, u64 beat_due_ns)
 {
-	u64 beat_due_ns = READ_ONCE(turn->beat_due_ns);
 	u64 due_at_ns = READ_ONCE(turn->due_at_ns);
 
 	if (!beat_due_ns)
 		return due_at_ns;
 	return min(due_at_ns, kvmhb_tally_last_beat_at_ns(turn->tally) + beat_due_ns);
+}
+
+/**
+ * kvmhb_turn_due_at_ns - likewise, of a turn as it is now
+ * @turn: whose
+ *
+ * Return: as kvmhb_turn_due_by_ns(). Context: any.
+ */
+static inline u64 kvmhb_turn_due_at_ns(const struct kvmhb_turn *turn)
+{
+	return kvmhb_turn_due_by_ns(turn, READ_ONCE(turn->beat_due_ns));
 }
 
 int kvmhb_turns_init(void);
