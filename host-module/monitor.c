@@ -284,8 +284,7 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_
 		c->so_far = mon->verdict;
 		c->beaten = false;
 	}
-	if (ruling.new_window)
-		kvmhb_watch_begin_window(&mon->watch);
+	kvmhb_watch_heed(&mon->watch, &ruling);
 	return ruling.look_in_ns;
 }
 
@@ -495,13 +494,16 @@ static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 		kvmhb_turn_now(&mon->turn);
 }
 
-/* Whether a beat is overdue, and there will be something to say about it. */
+/*
+ * Whether a beat is overdue, and there will be something to say about it. As of the last tick:
+ * who fell silent since then may be spoken of by whoever looks.
+ */
 static bool monitor_is_silent(const struct kvmhb_monitor *mon)
 {
 	lockdep_assert_held(&mon->lock);
 
 	return kvmhb_tally_last_beat_at_ns(&mon->tally) + kvmhb_late_ns(&mon->judging) <=
-	       ktime_get_ns();
+	       ktime_get_coarse_ns();
 }
 
 /**

@@ -200,6 +200,17 @@ static enum kvmhb_cause why_silent(const struct kvmhb_case *c)
 	return KVMHB_CAUSE_UNKNOWN;
 }
 
+/* A guest that comes back to life takes interrupts, and pulses, just before it beats. */
+static struct kvmhb_ruling rule_stirring(const struct kvmhb_case *c, u64 pulse_ns)
+{
+	return (struct kvmhb_ruling) {
+		.verdict = c->so_far,
+		.look_in_ns = pulse_ns,
+		.new_window = true,
+		.stirs = true,
+	};
+}
+
 /* It was accused before. What it is accused of follows what it does since the last look. */
 static struct kvmhb_ruling rule_accused(const struct kvmhb_case *c, u64 pulse_ns)
 {
@@ -208,6 +219,8 @@ static struct kvmhb_ruling rule_accused(const struct kvmhb_case *c, u64 pulse_ns
 	if (cause == KVMHB_CAUSE_UNKNOWN || c->host_late || c->host_asked ||
 	    c->window_ns < pulse_ns)
 		cause = c->so_far.cause;
+	if (cause == KVMHB_CAUSE_BEAT_LOST && cause != c->so_far.cause && !c->stirred)
+		return rule_stirring(c, pulse_ns);
 	return rule_unresponsive(c, cause);
 }
 
@@ -223,6 +236,8 @@ static struct kvmhb_ruling rule_overdue(const struct kvmhb_case *c)
 	/* What is silent is late first, however long the silence. */
 	if (c->so_far.state != KVMHB_LATE && c->so_far.state != KVMHB_UNRESPONSIVE)
 		return rule_look_in(c, say_late(KVMHB_CAUSE_NONE), 0);
+	if (c->pulsing && c->so_far.state == KVMHB_UNRESPONSIVE && !c->stirred)
+		return rule_stirring(c, pulse_ns);
 	if (c->pulsing)
 		return rule_look_in(c, say_late(KVMHB_CAUSE_BEAT_LOST), U64_MAX);
 

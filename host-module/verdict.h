@@ -27,6 +27,7 @@
  * @dead: KVM has given the VM up
  * @oopsed: the guest said, just before it fell silent, that its kernel met a fault
  * @pulsing: some slot moved since a beat was due
+ * @stirred: the look before saw its first sign of life since it was accused
  * @partial: a CPU's slot is stale
  * @softlockup: a CPU's scheduler is stale
  * @blocked: a task of it waits for storage for too long
@@ -51,6 +52,7 @@ struct kvmhb_case {
 	bool dead;
 	bool oopsed;
 	bool pulsing;
+	bool stirred;
 	bool partial;
 	bool softlockup;
 	bool blocked;
@@ -66,11 +68,13 @@ struct kvmhb_case {
  * @verdict: state and cause
  * @look_in_ns: when to look again, ns from now, or %KVMHB_NO_DEADLINE
  * @new_window: what the vCPUs did until now is judged and no sign of anything later
+ * @stirs: an accused guest shows its first sign of life
  */
 struct kvmhb_ruling {
 	struct kvmhb_verdict verdict;
 	u64 look_in_ns;
 	bool new_window;
+	bool stirs;
 };
 
 bool kvmhb_all_out(const struct kvmhb_case *c);

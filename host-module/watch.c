@@ -22,34 +22,37 @@ void kvmhb_watch_uninit(struct kvmhb_watch *watch)
 }
 
 /* A vCPU at the last look. */
-static struct kvmhb_vcpu *watch_now(const struct kvmhb_watch *watch, unsigned int nr)
+static struct kvmhb_vcpu *watch_now(const struct kvmhb_watch *watch, struct kvmhb_vcpu_watch *vcpu)
 {
-	return &watch->vcpus[nr].seen[watch->last];
+	return &vcpu->seen[watch->last];
 }
 
 /* A vCPU at the look before the last one. */
-static struct kvmhb_vcpu *watch_then(const struct kvmhb_watch *watch, unsigned int nr)
+static struct kvmhb_vcpu *watch_then(const struct kvmhb_watch *watch, struct kvmhb_vcpu_watch *vcpu)
 {
-	return &watch->vcpus[nr].seen[!watch->last];
+	return &vcpu->seen[!watch->last];
 }
+
+#define for_each_vcpu(vcpu, watch) \
+	for ((vcpu) = (watch)->vcpus; (vcpu) < (watch)->vcpus + (watch)->nr_vcpus; (vcpu)++)
 
 /* Looks at all vCPUs. Returns how much of @elapsed_ns was denied to one of them at the most. */
 static u64 watch_look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed_ns,
 			       u64 *waited_ns)
 {
+	unsigned int nr = kvmhb_evidence_nr_vcpus(kvm);
+	struct kvmhb_vcpu_watch *vcpu;
 	u64 denied_ns = 0;
-	unsigned int nr;
 
-	nr = kvmhb_evidence_nr_vcpus(kvm);
 	if (nr > watch->nr_vcpus)
 		watch->vcpus = kvmhb_grow(watch->vcpus, &watch->nr_vcpus, nr,
 					  sizeof(*watch->vcpus));
 	watch->last = !watch->last;
-	for (nr = 0; nr < watch->nr_vcpus; nr++) {
-		const struct kvmhb_vcpu *then = watch_then(watch, nr);
-		struct kvmhb_vcpu *now = watch_now(watch, nr);
+	for_each_vcpu(vcpu, watch) {
+		const struct kvmhb_vcpu *then = watch_then(watch, vcpu);
+		struct kvmhb_vcpu *now = watch_now(watch, vcpu);
 
-		if (!kvmhb_evidence_vcpu(kvm, nr, then, now)) {
+		if (!kvmhb_evidence_vcpu(kvm, vcpu - watch->vcpus, then, now)) {
 			*now = *then;
 			continue;
 		}
@@ -95,11 +98,8 @@ static void watch_forgive(struct kvmhb_watch *watch)
 	kvmhb_layers_forgive(&watch->layers);
 }
 
-/**
- * kvmhb_watch_begin_window - see from here on what the vCPUs do instead of beating
- * @watch: what has been seen
- */
-void kvmhb_watch_begin_window(struct kvmhb_watch *watch)
+/* Sees from here on what the vCPUs do instead of beating. */
+static void watch_begin_window(struct kvmhb_watch *watch)
 {
 	watch->first_at_ns = watch->seen_at_ns;
 	watch->pulsing = false;
@@ -109,20 +109,20 @@ void kvmhb_watch_begin_window(struct kvmhb_watch *watch)
 /* A window lasts: keeps what was seen when it began, which it does at most looks at who beats. */
 static void watch_keep_first(struct kvmhb_watch *watch)
 {
-	unsigned int nr;
+	struct kvmhb_vcpu_watch *vcpu;
 
-	if (likely(!watch->begun))
+	if (!watch->begun)
 		return;
 	watch->begun = false;
-	for (nr = 0; nr < watch->nr_vcpus; nr++)
-		watch->vcpus[nr].first = *watch_then(watch, nr);
+	for_each_vcpu(vcpu, watch)
+		vcpu->first = *watch_then(watch, vcpu);
 }
 
 /* Makes a case of what has been seen. */
 static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_look *look,
 			   struct kvmhb_case *c)
 {
-	unsigned int nr;
+	struct kvmhb_vcpu_watch *vcpu;
 
 	*c = (struct kvmhb_case) {
 		.timing = look->timing,
@@ -137,6 +137,7 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.waited_ns = watch->waited_ns,
 		.window_ns = watch->seen_at_ns - watch->first_at_ns,
 		.pulsing = watch->pulsing,
+		.stirred = watch->stirs,
 		.partial = watch->layers.partial,
 		.softlockup = watch->layers.softlockup,
 		.blocked = watch->layers.blocked,
@@ -146,11 +147,11 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.host_late = watch->host_late,
 		.nr_vcpus = watch->nr_vcpus,
 	};
-	for (nr = 0; nr < watch->nr_vcpus; nr++) {
-		const struct kvmhb_vcpu *now = watch_now(watch, nr);
-		const struct kvmhb_vcpu *first = watch->begun ? now : &watch->vcpus[nr].first;
+	for_each_vcpu(vcpu, watch) {
+		const struct kvmhb_vcpu *now = watch_now(watch, vcpu);
+		const struct kvmhb_vcpu *first = watch->begun ? now : &vcpu->first;
 
-		c->vcpus[kvmhb_doing(first, watch_then(watch, nr), now, c->window_ns)]++;
+		c->vcpus[kvmhb_doing(first, watch_then(watch, vcpu), now, c->window_ns)]++;
 	}
 }
 
@@ -209,11 +210,11 @@ static bool watch_host_is_asked(const struct kvmhb_watch *watch, const struct kv
 /* Whether a vCPU has been in the guest since the look before, or is about to be. */
 static bool watch_has_run(const struct kvmhb_watch *watch)
 {
-	unsigned int nr;
+	struct kvmhb_vcpu_watch *vcpu;
 
-	for (nr = 0; nr < watch->nr_vcpus; nr++)
-		if (watch_now(watch, nr)->running ||
-		    watch_now(watch, nr)->exits != watch_then(watch, nr)->exits)
+	for_each_vcpu(vcpu, watch)
+		if (watch_now(watch, vcpu)->running ||
+		    watch_now(watch, vcpu)->exits != watch_then(watch, vcpu)->exits)
 			return true;
 	return false;
 }
@@ -267,7 +268,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 	}
 	/* Until its next beat is due, whatever it does is no sign of anything. */
 	if (beaten || before_ns < look->timing.interval_ns)
-		kvmhb_watch_begin_window(watch);
+		watch_begin_window(watch);
 	else
 		watch_keep_first(watch);
 
@@ -282,7 +283,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 			watch_forgive_silence(watch);
 		else
 			watch_forgive(watch);
-		kvmhb_watch_begin_window(watch);
+		watch_begin_window(watch);
 		watch_describe(watch, look, c);
 	}
 	c->host_asked = watch_host_is_asked(watch, c);
@@ -303,7 +304,7 @@ static void watch_begin(struct kvmhb_watch *watch, struct kvm *kvm)
 	watch->robbed = false;
 	watch->deaf = false;
 	watch_look_at_vcpus(watch, kvm, 0, &waited_ns);
-	kvmhb_watch_begin_window(watch);
+	watch_begin_window(watch);
 }
 
 /**
@@ -389,6 +390,18 @@ void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus)
 }
 
 /**
+ * kvmhb_watch_heed - go on as a ruling wants it
+ * @watch: what has been seen
+ * @ruling: what was ruled by it
+ */
+void kvmhb_watch_heed(struct kvmhb_watch *watch, const struct kvmhb_ruling *ruling)
+{
+	watch->stirs = ruling->stirs;
+	if (ruling->new_window)
+		watch_begin_window(watch);
+}
+
+/**
  * kvmhb_watch_keep - keep what was seen last, as what a verdict was found by
  * @watch: what has been seen
  * @verdict: the verdict
@@ -408,6 +421,6 @@ void kvmhb_watch_keep(struct kvmhb_watch *watch, const struct kvmhb_verdict *ver
 	judged->vcpus = kvmhb_grow(judged->vcpus, &judged->nr_vcpus, watch->nr_vcpus,
 				   sizeof(*judged->vcpus));
 	for (nr = 0; nr < judged->nr_vcpus; nr++)
-		judged->vcpus[nr] = *watch_now(watch, nr);
+		judged->vcpus[nr] = *watch_now(watch, &watch->vcpus[nr]);
 	kvmhb_layers_keep(&watch->layers);
 }

@@ -15,6 +15,7 @@
 
 struct kvm;
 struct kvmhb_case;
+struct kvmhb_ruling;
 struct kvmhb_saved;
 
 /**
@@ -84,6 +85,7 @@ struct kvmhb_vcpu_watch {
  * @waited_ns: of @denied_ns, the time in which a vCPU waited for a host CPU, ns
  * @pulsing: a slot moved since @first_at_ns, and not all are stale by now
  * @begun: there has been no look since @first_at_ns
+ * @stirs: the last look saw an accused guest's first sign of life
  * @out: at the last look no vCPU had been where it could run for a while
  * @resuming: likewise at all looks since the VMM resumed the VM
  * @host_late: the last look came too late, or too much was stolen from the host
@@ -110,6 +112,7 @@ struct kvmhb_watch {
 	u64 waited_ns;
 	bool pulsing;
 	bool begun;
+	bool stirs;
 	bool out;
 	bool resuming;
 	bool host_late;
@@ -134,7 +137,7 @@ void kvmhb_watch_resume(struct kvmhb_watch *watch, struct kvm *kvm, bool silent,
 			u64 last_beat_at_ns);
 void kvmhb_watch_load(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse,
 		      const struct kvmhb_saved *saved, u64 last_beat_at_ns);
-void kvmhb_watch_begin_window(struct kvmhb_watch *watch);
+void kvmhb_watch_heed(struct kvmhb_watch *watch, const struct kvmhb_ruling *ruling);
 void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus);
 void kvmhb_watch_keep(struct kvmhb_watch *watch, const struct kvmhb_verdict *verdict,
 		      const struct kvmhb_case *c);

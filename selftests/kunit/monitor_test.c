@@ -402,6 +402,44 @@ static void monitor_stale_cpus(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bitmap_empty(cpus, KVMHB_PULSE_MAX_SLOTS));
 }
 
+static void pulse_in(struct monitor_test *m, u64 ns)
+{
+	time_passes(m, ns);
+	le64_add_cpu(&slots_of(&m->pulse)[0].pulses, 1);
+	look_now(m);
+}
+
+/* A guest that comes back pulses before it beats. It is not accused of that. */
+static void monitor_stirs(struct kunit *test)
+{
+	struct monitor_test *m = patient_monitor(test);
+	unsigned int nr;
+
+	attach(m);
+	slots_of(&m->pulse)[0].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	say(m, KVM_HEARTBEAT_ARM);
+	silent_for(m, 2 * HOUR);
+	silent_for(m, 3 * HOUR);
+	expect_verdict(test, m, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN, "dead");
+	nr = m->nr_said;
+	pulse_in(m, 2 * HOUR);
+	beat(m);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "back");
+	KUNIT_EXPECT_EQ(test, m->nr_said, nr + 1);
+
+	silent_for(m, 2 * HOUR);
+	silent_for(m, 3 * HOUR);
+	expect_verdict(test, m, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN, "dead again");
+	/* One interrupt is no life, */
+	pulse_in(m, 2 * HOUR);
+	silent_for(m, 2 * HOUR);
+	expect_verdict(test, m, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN, "dead all the same");
+	/* but what goes on is. */
+	pulse_in(m, 2 * HOUR);
+	pulse_in(m, 2 * HOUR);
+	expect_verdict(test, m, KVMHB_LATE, KVMHB_CAUSE_BEAT_LOST, "it does not beat");
+}
+
 /* A crash kernel that beats in the midst of the look that would take it for dead is not. */
 static void monitor_judges_by_what_it_asked(struct kunit *test)
 {
@@ -430,6 +468,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_takes_turns),
 	KUNIT_CASE(monitor_judges_by_what_it_asked),
 	KUNIT_CASE(monitor_stale_cpus),
+	KUNIT_CASE(monitor_stirs),
 	{}
 };
 

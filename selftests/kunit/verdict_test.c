@@ -169,7 +169,10 @@ static void rules_of_silence(struct kunit *test)
 		  { .pulsing = true, .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_LATE, KVMHB_CAUSE_BEAT_LOST }, 4000 },
 		{ "it moves again", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
-		  { .pulsing = true }, { KVMHB_LATE, KVMHB_CAUSE_BEAT_LOST }, 4000 },
+		  { .pulsing = true }, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 6000 },
+		{ "and again", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
+		  { .pulsing = true, .stirred = true },
+		  { KVMHB_LATE, KVMHB_CAUSE_BEAT_LOST }, 4000 },
 		{ "it moves, and is not yet late", { KVMHB_ALIVE }, 90000, 0, { .pulsing = true },
 		  { KVMHB_LATE }, 100 },
 
@@ -271,7 +274,16 @@ static void rules_of_excuses(struct kunit *test)
 		  { KVMHB_PANICKED, KVMHB_CAUSE_PANIC }, NEVER },
 		{ "it hung, and now it takes interrupts", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
 		  90000, 0, { .vcpus[KVMHB_LIVING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 6000 },
+		{ "and goes on to", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
+		  90000, 0, { .stirred = true, .window_ns = 6000 * MS, .vcpus[KVMHB_LIVING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, RARELY },
+		{ "as before", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST },
+		  90000, 0, { .vcpus[KVMHB_LIVING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, RARELY },
+		{ "it took some, and hangs", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED },
+		  90000, 0, { .stirred = true, .vcpus[KVMHB_SPINNING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "not watched for long enough", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
 		  90000, 0, { .window_ns = 5999 * MS, .vcpus[KVMHB_LIVING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
@@ -431,7 +443,8 @@ static void rules_without_exception(struct kunit *test)
 	};
 	static const struct kvmhb_case facts[] = {
 		{}, { .host_late = true }, { .host_asked = true },
-		{ .pulsing = true }, { .dead = true }, { .beaten = true },
+		{ .pulsing = true }, { .pulsing = true, .stirred = true },
+		{ .dead = true }, { .beaten = true },
 	};
 	static const int others[] = {
 		-1, KVMHB_SPINNING, KVMHB_QUEUED, KVMHB_AWAY, KVMHB_LEAVING, KVMHB_ABSENT,
