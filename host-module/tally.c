@@ -19,10 +19,14 @@
  */
 u64 kvmhb_tally_excused_ns(const struct kvmhb_tally *tally, u64 last_at_ns)
 {
+	u64 ns;
+
 	if (READ_ONCE(tally->excused_since_ns) != last_at_ns)
 		return 0;
-	smp_rmb();	/* pairs with the barrier in kvmhb_tally_excuse() */
-	return READ_ONCE(tally->excused_ns);
+	smp_rmb();	/* pairs with the second barrier in kvmhb_tally_excuse() */
+	ns = READ_ONCE(tally->excused_ns);
+	smp_rmb();	/* pairs with the first one there */
+	return READ_ONCE(tally->excused_since_ns) == last_at_ns ? ns : 0;
 }
 
 /**

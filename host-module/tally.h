@@ -154,9 +154,10 @@ static inline void kvmhb_tally_excuse(struct kvmhb_tally *tally, u64 last_at_ns,
 {
 	ASSERT_EXCLUSIVE_WRITER(tally->excused_since_ns);
 	WRITE_ONCE(tally->excused_since_ns, 0);
-	smp_wmb();	/* nobody takes the new time for that of the old beat */
+	/* Pairs with the second barrier in kvmhb_tally_excused_ns(). */
+	smp_wmb();
 	WRITE_ONCE(tally->excused_ns, ns);
-	smp_wmb();	/* pairs with the barrier in kvmhb_tally_excused_ns() */
+	smp_wmb();	/* pairs with the first one there */
 	WRITE_ONCE(tally->excused_since_ns, last_at_ns);
 }
 
