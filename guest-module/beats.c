@@ -147,6 +147,8 @@ static void kvmhb_user_publish(struct kvmhb *hb)
 	u64 passed_ns = min(now_ns - hb->beat_ns, hb->config.interval_ns);
 	/* Acquire: pairs with the release in kvmhb_watchdog_start(). */
 	u32 timeout_ms = smp_load_acquire(&hb->user_timeout_ms);
+	/* Likewise with that in kvmhb_blocked_say(). */
+	u32 blocked_timeout_ms = smp_load_acquire(&hb->blocked_timeout_ms);
 	unsigned int pings = READ_ONCE(hb->pings);
 	unsigned int freezes = READ_ONCE(hb->user_freezes);
 
@@ -162,13 +164,14 @@ static void kvmhb_user_publish(struct kvmhb *hb)
 	WRITE_ONCE(hb->pulse->blocked_age_ms,
 		   cpu_to_le32(kvmhb_blocked_age_ms(hb, freezes)));
 	/*
-	 * A new timeout comes with a ping. Whoever reads it, and then the age,
-	 * must find the age that begins with it, not one from before.
+	 * A new timeout comes with a ping, or with a look at the tasks. Whoever
+	 * reads it, and then the age, must find the age that begins with it, not
+	 * one from before.
 	 */
 	virt_wmb();
 	WRITE_ONCE(hb->pulse->user_timeout_ms, cpu_to_le32(timeout_ms));
 	WRITE_ONCE(hb->pulse->blocked_timeout_ms,
-		   cpu_to_le32(READ_ONCE(hb->blocked_timeout_ms)));
+		   cpu_to_le32(blocked_timeout_ms));
 }
 
 /*

@@ -286,14 +286,16 @@ static void kvmhb_blocked_say(struct kvmhb_blocked *blocked, u64 timeout_ns,
 {
 	struct kvmhb *hb = blocked->hb;
 
-	WRITE_ONCE(hb->blocked_timeout_ms, div_u64(timeout_ns, NSEC_PER_MSEC));
 	WRITE_ONCE(hb->blocked_age_ms,
 		   min_t(u64, div_u64(age_ns, NSEC_PER_MSEC), U32_MAX));
 	/*
 	 * Release: a beat that finds which freezes we know of finds no age from
-	 * before. Pairs with kvmhb_blocked_publish().
+	 * before. Pairs with kvmhb_blocked_age_ms().
 	 */
 	smp_store_release(&hb->blocked_freezes, blocked->freezes);
+	/* Likewise one that finds a new timeout; pairs with kvmhb_user_publish(). */
+	smp_store_release(&hb->blocked_timeout_ms,
+			  div_u64(timeout_ns, NSEC_PER_MSEC));
 }
 
 static void kvmhb_blocked_look(struct kvmhb_blocked *blocked, u64 period_ns,
