@@ -112,7 +112,8 @@ static noinline void tally_lost_beat(struct kvmhb_tally *tally)
 void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu)
 {
 	enum kvmhb_state state = READ_ONCE(tally->state);
-	u64 now_ns, last_at_ns, gap_ns, run_ns;
+	u64 now_ns, gap_ns, run_ns;
+	s64 last_at_ns;
 	bool wake;
 
 	if (unlikely(!kvmhb_state_is_armed(state))) {
@@ -122,13 +123,13 @@ void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu)
 	}
 
 	now_ns = ktime_get_ns();
-	/* A full barrier, paired with the one in kvmhb_tally_ask(). */
-	last_at_ns = atomic64_xchg(&tally->last_beat_at_ns, now_ns);
-	if (unlikely(!last_at_ns)) {
+	last_at_ns = atomic64_read(&tally->last_beat_at_ns);
+	do {
 		/* A VMM resets the device while its guest rings: no beat is left of it. */
-		atomic64_cmpxchg(&tally->last_beat_at_ns, now_ns, 0);
-		return;
-	}
+		if (unlikely(!last_at_ns))
+			return;
+		/* A full barrier, paired with the one in kvmhb_tally_ask(). */
+	} while (!atomic64_try_cmpxchg(&tally->last_beat_at_ns, &last_at_ns, now_ns));
 	wake = READ_ONCE(tally->attention);
 
 	gap_ns = kvmhb_minus(now_ns, last_at_ns);

@@ -137,8 +137,8 @@ static inline u64 kvmhb_tally_ask(struct kvmhb_tally *tally)
 	WRITE_ONCE(tally->attention, true);
 	/*
 	 * A beat stores its time, then looks whether to wake us; we ask to be woken, then
-	 * look for its time. Pairs with the atomic64_xchg() in kvmhb_tally_beat(): one sees
-	 * the other.
+	 * look for its time. Pairs with the atomic64_try_cmpxchg() in kvmhb_tally_beat(): one
+	 * sees the other.
 	 */
 	smp_mb();
 	return kvmhb_tally_last_beat_at_ns(tally);
