@@ -97,10 +97,10 @@ static noinline void tally_lost_beat(struct kvmhb_tally *tally)
 		WRITE_ONCE(tally->lost_beat_at_ns, now_ns);
 		return;
 	}
-	if (READ_ONCE(tally->found) ||
+	if (READ_ONCE(tally->found_since_ns) == first_at_ns ||
 	    kvmhb_minus(now_ns, first_at_ns) < READ_ONCE(tally->interval_ns) / 2)
 		return;
-	WRITE_ONCE(tally->found, true);
+	WRITE_ONCE(tally->found_since_ns, first_at_ns);
 	tally->wake(tally);
 }
 
@@ -256,6 +256,5 @@ void kvmhb_tally_load(struct kvmhb_tally *tally, const struct kvmhb_saved *saved
 void kvmhb_tally_lose(struct kvmhb_tally *tally, bool lost)
 {
 	WRITE_ONCE(tally->lost_beat_at_ns, 0);
-	WRITE_ONCE(tally->found, false);
 	WRITE_ONCE(tally->lost, lost);
 }

@@ -63,9 +63,10 @@ struct kvmhb_gaps {
  * @gaps: statistics of the time between beats; outages are not among it
  * @restart_gaps: a new rhythm begins, with the next beat @gaps do too
  * @skip_gap: the gap that the next beat ends is not among @gaps, the VM was paused in it
- * @found: while @lost: it beats as if it were armed
  * @acked_seq: while @retuning: what the last beat acknowledged
  * @lost_beat_at_ns: while @lost: the first doorbell since, ns of CLOCK_MONOTONIC, or 0
+ * @found_since_ns: that doorbell, if it beats since as if it were armed. A late beat of the time
+ *	before another reset may still write it: it then names no doorbell since
  */
 struct kvmhb_tally {
 	struct device *dev;
@@ -86,9 +87,9 @@ struct kvmhb_tally {
 	struct kvmhb_gaps gaps;
 	bool restart_gaps;
 	bool skip_gap;
-	bool found;
 	u32 acked_seq;
 	u64 lost_beat_at_ns;
+	u64 found_since_ns;
 };
 
 void kvmhb_tally_beat(struct kvmhb_tally *tally, int cpu);
@@ -123,7 +124,10 @@ static inline u64 kvmhb_tally_last_beat_at_ns(const struct kvmhb_tally *tally)
  */
 static inline bool kvmhb_tally_is_found(const struct kvmhb_tally *tally)
 {
-	return READ_ONCE(tally->lost) && READ_ONCE(tally->found);
+	u64 first_at_ns = READ_ONCE(tally->lost_beat_at_ns);
+
+	return READ_ONCE(tally->lost) && first_at_ns &&
+	       READ_ONCE(tally->found_since_ns) == first_at_ns;
 }
 
 /**
