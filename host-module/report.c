@@ -259,7 +259,7 @@ void kvmhb_report_flush(struct kvmhb_reporter *reporter)
 	spin_unlock(&notify_lock);
 	if (pending)
 		report_notify(reporter);
-	/* Acquire: pairs with the release in notify_work(). */
+	/* Acquire: pairs with the release in report_notify_work(). */
 	wait_var_event(&notifying, smp_load_acquire(&notifying) != reporter);
 }
 
