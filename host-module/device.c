@@ -209,7 +209,7 @@ int kvmhb_device_open(struct kvmhb_device *hb, struct kvm *kvm)
 	hb->kvm = kvm;
 	device_reset_space(hb);
 
-	trace_attach(hb->monitor.dev, current->tgid, !!kvm, nr_vcpus, hb->pulse.nr_slots);
+	trace_attach(hb->monitor.tally.dev, current->tgid, !!kvm, nr_vcpus, hb->pulse.nr_slots);
 	kvmhb_monitor_attach(&hb->monitor, &vm);
 	return 0;
 }
@@ -227,7 +227,7 @@ void kvmhb_device_close(struct kvmhb_device *hb)
 	mutex_unlock(&hb->lock);
 
 	kvmhb_monitor_detach(&hb->monitor);
-	trace_detach(hb->monitor.dev, current->tgid);
+	trace_detach(hb->monitor.tally.dev, current->tgid);
 
 	kvmhb_pulse_uninit(&hb->pulse);
 	kvmhb_evidence_put(hb->kvm);

@@ -125,7 +125,6 @@ void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 			const struct kvmhb_monitor_ops *ops)
 {
 	mutex_init(&mon->lock);
-	mon->dev = dev;
 	mon->ops = ops;
 	mon->config = *config;
 	mon->timing = config->timing;

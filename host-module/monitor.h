@@ -58,7 +58,6 @@ struct kvmhb_monitor_ops {
 
 /**
  * struct kvmhb_monitor - the monitor of one guest
- * @dev: the mdev, by whose UUID all reports are known; never changes
  * @ops: the way back to the device; never changes
  * @tally: what beats leave behind; without a lock, by rules of its own
  * @turn: when to look; by rules of its own
@@ -93,7 +92,6 @@ struct kvmhb_monitor_ops {
  * beaten since the last look: about once an interval.
  */
 struct kvmhb_monitor {
-	struct device *dev;
 	const struct kvmhb_monitor_ops *ops;
 	struct kvmhb_tally tally;
 	struct kvmhb_turn turn;

@@ -240,7 +240,7 @@ static void move_load_config(struct kvmhb_monitor *mon, const struct kvmhb_saved
 		return;
 	if (config.timing.interval_ns != mon->config.timing.interval_ns ||
 	    config.timing.timeout_ns != mon->config.timing.timeout_ns)
-		trace_config(mon->dev, &config.timing, !config.timeout_set_ns);
+		trace_config(mon->tally.dev, &config.timing, !config.timeout_set_ns);
 	mon->config = config;
 	kvmhb_pulse_load(mon->vm.pulse, saved->pulse, saved->config_seq, &config.timing);
 	kvmhb_monitor_judge_by(mon, judged, saved->retuning);

@@ -20,7 +20,7 @@ void kvmhb_monitor_say_if_too_fine(struct kvmhb_monitor *mon)
 	u64 resolution_ns = kvmhb_host_resolution_ns();
 
 	if (mon->config.timing.timeout_ns < resolution_ns)
-		dev_notice(mon->dev, "a timeout of %llu ns is less than this host can tell: silences of up to %llu ns are not judged now\n",
+		dev_notice(mon->tally.dev, "a timeout of %llu ns is less than this host can tell: silences of up to %llu ns are not judged now\n",
 			   mon->config.timing.timeout_ns, resolution_ns);
 }
 
@@ -48,7 +48,7 @@ static int monitor_configure(struct kvmhb_monitor *mon, u64 interval_ns, u64 tim
 			       retuning);
 	if (mon->vm.pulse)
 		kvmhb_pulse_publish(mon->vm.pulse, &new);
-	trace_config(mon->dev, &new, !timeout_set_ns);
+	trace_config(mon->tally.dev, &new, !timeout_set_ns);
 	kvmhb_monitor_say_if_too_fine(mon);
 	kvmhb_monitor_look(mon);
 	return !!mon->vm.pulse;

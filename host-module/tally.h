@@ -39,7 +39,7 @@ struct kvmhb_gaps {
 
 /**
  * struct kvmhb_tally - the side of a monitor that takes no lock
- * @dev: the mdev, for the trace; never changes
+ * @dev: the mdev, by whose UUID all reports are known; never changes
  * @wake: makes the monitor look; likewise. Called in any context
  *
  * The monitor writes these, under its lock:

@@ -102,7 +102,7 @@ static inline void monitor_test_exit(void *data)
 	if (m->mon.verdict.state != KVMHB_DETACHED)
 		kvmhb_monitor_detach(&m->mon);
 	kvmhb_monitor_uninit(&m->mon);
-	root_device_unregister(m->mon.dev);
+	root_device_unregister(m->mon.tally.dev);
 	kvmhb_pulse_uninit(&m->pulse);
 	WRITE_ONCE(test_ahead_ns, 0);
 }
