@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""A VM that libvirt runs is saved and goes on. Runs inside the rig's host; prints TAP.
+"""A VM that libvirt runs is saved and goes on, loses its device, and dies. Runs inside the rig's host; prints TAP.
 
     libvirt_test.py
 
 Debian 12's libvirtd, by itself: no service, no D-Bus, no network. Its QEMU is one that knows VFIO's present protocol.
-The commands are those of Documentation/migration.rst. Judged are the whole histories of both monitors, and their logs.
+The commands are those of Documentation/migration.rst and neighbours.rst. Judged are the whole histories of both monitors, and their logs.
 """
 
 import os
@@ -72,6 +72,12 @@ insmod {GUEST_KO}
 while :; do sleep 3600; done
 """
 
+HOSTDEV = """
+    <hostdev mode='subsystem' type='mdev' model='vfio-pci'>
+      <source><address uuid='{uuid}'/></source>
+    </hostdev>
+"""
+
 XML = """
 <domain type='kvm'>
   <name>{domain}</name>
@@ -82,7 +88,7 @@ XML = """
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>{kernel}/vmlinux</kernel>
     <initrd>{initrd}</initrd>
-    <cmdline>console=ttyS0 quiet panic=0 rcupdate.rcu_cpu_stall_suppress=1</cmdline>
+    <cmdline>console=ttyS0 quiet panic=0 rcupdate.rcu_cpu_stall_suppress=1 unknown_nmi_panic</cmdline>
   </os>
   <features><acpi/><apic eoi='off'/></features>
   <cpu mode='host-passthrough'/>
@@ -91,12 +97,13 @@ XML = """
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
     <serial type='file'><source path='{console}' append='on'/></serial>
-    <hostdev mode='subsystem' type='mdev' model='vfio-pci'>
-      <source><address uuid='{uuid}'/></source>
-    </hostdev>
+    {hostdev}
   </devices>
 </domain>
 """
+
+# Pacemaker's agent is at home here; see rig/resource-agents.
+OCF = f"{os.environ['KVMHB_CACHE']}/resource-agents/usr/lib/ocf"
 
 
 class Vm:
@@ -117,10 +124,10 @@ class Vm:
         # Its default user has to exist, whatever user it is told to take.
         write(f"{LIBVIRT}/passwd", read("/etc/passwd") + "libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin\n")
         write(f"{LIBVIRT}/group", read("/etc/group") + "libvirt-qemu:x:64055:\n")
-        # Without the drivers of what there is nothing of: networks, storage, devices by udev.
+        # Without the drivers of what there is nothing of: networks, storage.
         os.mkdir(f"{LIBVIRT}/drivers")
-        driver = "libvirt_driver_qemu.so"
-        os.symlink(f"/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/{driver}", f"{LIBVIRT}/drivers/{driver}")
+        for driver in "libvirt_driver_qemu.so", "libvirt_driver_nodedev.so":
+            os.symlink(f"/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/{driver}", f"{LIBVIRT}/drivers/{driver}")
         make_initrd(f"{LIBVIRT}/initrd", kernels()[0], {"/init": f"{LIBVIRT}/init"})
 
         with open(f"{OUT}/libvirt/libvirtd-output.log", "wb") as log:
@@ -132,7 +139,7 @@ class Vm:
         self.here.set("timeout_ns", TIMEOUT_NS)
         write(f"{LIBVIRT}/domain.xml",
               XML.format(domain=DOMAIN, kernel=kernels()[0], initrd=f"{LIBVIRT}/initrd", emulator=EMULATOR,
-                         console=CONSOLE, uuid=self.here.uuid))
+                         console=CONSOLE, hostdev=HOSTDEV.format(uuid=self.here.uuid)))
 
     def wait_daemon(self):
         """Wait until libvirtd listens."""
@@ -196,6 +203,32 @@ def test_suspend(vm):
     expect(any(line.startswith("guest is alive, gone ") for line in told), True, f"the log, which is {told},")
 
 
+def test_detach(vm):
+    """The device is detached from a domain that runs, and attached to it again"""
+    path = f"{LIBVIRT}/hostdev.xml"
+    write(path, HOSTDEV.format(uuid=vm.here.uuid))
+    since = vm.here.mark()
+    vm.virsh("detach-device", DOMAIN, path, "--live")
+    vm.here.wait_state("detached", since)
+    expect(without_late(vm.here.history(since)), ["stopped:unload", "detached:unload"])
+    since = vm.here.mark()
+    vm.virsh("attach-device", DOMAIN, path, "--live")
+    vm.here.wait_state("alive", since)
+    vm.here.wait_beats(3)
+    expect(without_late(vm.here.history(since)), ["waiting", "alive"])
+
+
+def test_nodedev(vm):
+    """libvirt lists the monitors as mediated devices of their type"""
+    listed = vm.virsh("nodedev-list", "--cap", "mdev").split()
+    for monitor in vm.here, vm.there:
+        name, = [name for name in listed if name.startswith(f"mdev_{monitor.uuid.replace('-', '_')}")]
+        described = vm.virsh("nodedev-dumpxml", name)
+        group = os.path.basename(os.readlink(f"{monitor.dir}/iommu_group"))
+        for part in "<type id='kvm_heartbeat-vm'/>", f"<uuid>{monitor.uuid}</uuid>", f"<iommuGroup number='{group}'/>":
+            expect(part in described, True, f"'{part}' in {described}")
+
+
 def test_managedsave(vm):
     """A domain is saved by managedsave, and goes on by start as if nothing had been"""
     since, lines = vm.here.mark(), len(vm.here.log())
@@ -236,7 +269,34 @@ def test_save(vm):
     expect([line for line in read(CONSOLE).splitlines() if TROUBLE.search(line)], [], "the guest's kernel")
 
 
-TESTS = [test_start, test_suspend, test_managedsave, test_save]
+def monitored():
+    """What VirtualDomain says when Pacemaker has it monitor the domain: (status, messages)."""
+    settings = {"config": f"{LIBVIRT}/domain.xml", "hypervisor": "qemu:///system", "CRM_meta_timeout": "60000",
+                "monitor_scripts": f"{TOP}/tools/pacemaker/virtualdomain-monitor",
+                "autoset_utilization_cpu": "false", "autoset_utilization_host_memory": "false",
+                "autoset_utilization_hv_memory": "false"}
+    done = subprocess.run([f"{OCF}/resource.d/heartbeat/VirtualDomain", "monitor"], check=False, capture_output=True,
+                          text=True, timeout=TIMEOUT,
+                          env=os.environ | {f"OCF_RESKEY_{name}": value for name, value in settings.items()} |
+                          {"OCF_ROOT": OCF, "OCF_RESOURCE_INSTANCE": DOMAIN,
+                           "PATH": f"{os.path.dirname(CTL)}:{os.environ['PATH']}"})
+    return done.returncode, done.stderr
+
+
+def test_pacemaker(vm):
+    """Pacemaker's agent finds a domain well whose guest lives, and failed if it has panicked, after an NMI"""
+    os.makedirs("/run/resource-agents", exist_ok=True)
+    status, messages = monitored()
+    expect(status, 0, f"status of the monitor, which says {messages}")
+    since = vm.here.mark()
+    vm.virsh("inject-nmi", DOMAIN)
+    vm.here.wait_state("panicked", since, cause="panic")
+    expect(vm.virsh("domstate", DOMAIN), "running")
+    status, messages = monitored()
+    expect((status, "is panicked (panic)" in messages), (1, True), f"status of the monitor, which says {messages}")
+
+
+TESTS = [test_start, test_suspend, test_detach, test_nodedev, test_managedsave, test_save, test_pacemaker]
 
 
 def main():

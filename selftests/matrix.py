@@ -14,7 +14,6 @@ scenario was taken for.
 import collections
 import contextlib
 import ctypes
-import lzma
 import os
 import signal
 import subprocess
@@ -24,9 +23,9 @@ import threading
 import time
 import traceback
 
-from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, release, save, write
-from run import (BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, PARAMETERS, Run, briefly, expect, expect_in, test_kexec,
-                 test_reboot)
+from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, save, write
+from run import (BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, PARAMETERS, Run, briefly, expect, expect_in, modules,
+                 test_kexec, test_reboot)
 
 TIMINGS = {"200ms": 200 * MS, "2s": 2 * SEC}   # the interval; the timeout is twice as long
 MERE = ["late"] + [f"late:{cause}" for cause in ("starved", "paused", "vmm-stuck", "host-blocked", "host-degraded")]
@@ -72,21 +71,6 @@ def story(history, name=None):
 def threads(run):
     """The VMM's threads."""
     return [int(tid) for tid in os.listdir(f"/proc/{run.guest.pid}/task")]
-
-
-def modules(kernel, *names):
-    """Modules of a guest's kernel, with what they depend on, as files of that guest: in /modules-later, by their order."""
-    asked = subprocess.run(["modprobe", "-d", kernel, "-S", release(kernel), "-a", "--show-depends", *names],
-                           check=True, capture_output=True, text=True).stdout
-    folder = tempfile.mkdtemp(prefix="modules-")
-    files = {}
-    for number, line in enumerate(line for line in asked.splitlines() if line.startswith("insmod ")):
-        path = line.split()[1]
-        name = f"{number:02}-{os.path.basename(path).removesuffix('.xz')}"
-        with (lzma.open if path.endswith(".xz") else open)(path, "rb") as packed, open(f"{folder}/{name}", "wb") as plain:
-            plain.write(packed.read())
-        files[f"/modules-later/{name}"] = f"{folder}/{name}"
-    return files
 
 
 class Stage(Run):

@@ -2,9 +2,13 @@
 """What tests of guests are written with: a VM under test, and what is expected of it. Runs inside the rig's host."""
 
 import glob
+import lzma
+import os
 import re
+import subprocess
+import tempfile
 
-from hb import SEC, TOP, Guest, libraries
+from hb import SEC, TOP, Guest, libraries, release
 from monitor import Monitor
 
 # In the guest.
@@ -68,6 +72,21 @@ def vms():
 def dynamic(program):
     """A program of this machine, with its libraries, as files of a guest."""
     return {program: program} | libraries(program)
+
+
+def modules(kernel, *names):
+    """Modules of a guest's kernel, with what they depend on, as files of that guest: in /modules-later, by their order."""
+    asked = subprocess.run(["modprobe", "-d", kernel, "-S", release(kernel), "-a", "--show-depends", *names],
+                           check=True, capture_output=True, text=True).stdout
+    folder = tempfile.mkdtemp(prefix="modules-")
+    files = {}
+    for number, line in enumerate(line for line in asked.splitlines() if line.startswith("insmod ")):
+        path = line.split()[1]
+        name = f"{number:02}-{os.path.basename(path).removesuffix('.xz')}"
+        with (lzma.open if path.endswith(".xz") else open)(path, "rb") as packed, open(f"{folder}/{name}", "wb") as plain:
+            plain.write(packed.read())
+        files[f"/modules-later/{name}"] = f"{folder}/{name}"
+    return files
 
 
 class Run:
