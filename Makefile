@@ -45,8 +45,8 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
-# What takes too long for check: mutated streams, a host and a guest that look for data races, migrations, two hosts that
-# Prometheus watches, packages in all Debians, and boots.
+# What takes too long for check: mutated streams, a host and a guest that look for data races, migrations, newer QEMUs,
+# two hosts that Prometheus watches, packages in all Debians, and boots.
 STREAMS ?= 1000000
 MIGRATIONS ?= 200
 CANCELLED ?= 50
@@ -57,6 +57,7 @@ torture:
 	@selftests/check kcsan kcsan-guest
 	@selftests/migrations $(MIGRATIONS) $(CANCELLED)
 	@selftests/pairs
+	@selftests/qemus
 	@selftests/fleet
 	@selftests/packages
 	@selftests/boots $(BOOTS)

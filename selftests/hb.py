@@ -130,14 +130,14 @@ class Guest:
     packed   boot the kernel as Debian packs it, which takes longer. Only such a guest survives suspend: QEMU takes
              an unpacked kernel for a ROM, and puts it back where it was when it wakes the guest up.
     kexec    have /bin/kexec (guest/kexec.c), /boot/vmlinuz and /boot/initrd in the guest
-    qemu     another QEMU than this machine's own
+    qemu     another QEMU than this machine's own, or than KVMHB_GUEST_QEMU
     Logs in KVMHB_OUT: NAME-console.log (the guest's kernel), NAME-qemu.log (QEMU's own words).
     """
 
     _numbers = itertools.count(1)
 
     def __init__(self, kernel=None, name=None, cpus=1, memory="512M", devices=(), args=(), append="",
-                 files=None, packed=False, kexec=False, machine="pc", qemu="qemu-system-x86_64"):
+                 files=None, packed=False, kexec=False, machine="pc", qemu=None):
         self.kernel = kernel or kernels()[0]
         self.name = name or f"guest{series(self.kernel)}-{next(self._numbers)}"
         self.console = os.path.join(OUT, f"{self.name}-console.log")
@@ -156,6 +156,7 @@ class Guest:
 
         self._control, control = socket.socketpair()
         self._monitor, monitor = socket.socketpair()
+        qemu = qemu or os.environ.get("KVMHB_GUEST_QEMU", "qemu-system-x86_64")
         command = [
             qemu, "-name", self.name, "-accel", "kvm", "-cpu", CPU, "-M", machine,
             "-smp", str(cpus), "-m", memory, "-nodefaults", "-no-user-config", "-display", "none",
