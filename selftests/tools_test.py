@@ -20,6 +20,8 @@ import time
 import traceback
 import uuid
 
+import pyte
+
 from hb import MS, SEC, TIMEOUT, TOP, Timeout, read, save, write
 from monitor import TRACING, TYPE, Monitor
 from run import FAULT, FAULT_KO, Run, expect, expect_in, play
@@ -88,23 +90,24 @@ class Follower:
 
 
 class Screen:
-    """`watch` in a terminal of 80 columns: what it has drawn since it began."""
+    """`watch` in a terminal of 80 columns: what it shows."""
 
     def __init__(self):
-        self.drawn = ""
+        self.screen = pyte.Screen(80, 24)
+        self.stream = pyte.ByteStream(self.screen)
         self.pid, self.terminal = pty.fork()
         if not self.pid:
-            os.environ.update(TERM="vt100", LINES="24", COLUMNS="80", LC_ALL="C.UTF-8")
+            os.environ.update(TERM="linux", LINES="24", COLUMNS="80", LC_ALL="C.UTF-8")
             os.execv(CTL, [CTL, "watch"])
 
-    def wait(self, text):
-        """Wait until it has drawn that, once more."""
+    def wait(self, pattern):
+        """Wait until a line of it has that: the line."""
         end = time.monotonic() + TIMEOUT
-        while text not in self.drawn:
+        while not (lines := [line for line in self.screen.display if re.search(pattern, line)]):
             if not select.select([self.terminal], [], [], max(0, end - time.monotonic()))[0]:
-                raise Timeout(f"waited {TIMEOUT} s for {text!r}; drawn: {self.drawn[-2000:]!r}")
-            self.drawn += os.read(self.terminal, 65536).decode(errors="replace")
-        self.drawn = self.drawn.partition(text)[2]
+                raise Timeout(f"waited {TIMEOUT} s for {pattern!r}; shown: {self.screen.display}")
+            self.stream.feed(os.read(self.terminal, 65536))
+        return lines[0]
 
     def type(self, keys):
         """Press keys."""
@@ -252,7 +255,9 @@ def test_outage(vm):
     expect((status, line[:24]), (0, "HEARTBEAT OK: 2 of 2 wel"), "check before")
     follower, screen = Follower(NAME), Screen()
     expect(follower.wait(event="present")["vm"], NAME)
-    screen.wait('web "1"')
+    # Its gaps are below their head.
+    line, head = screen.wait('web "1".*[▁-█]'), screen.wait("GAPS")
+    expect(re.search("[▁-█]", line).start(), head.index("GAPS"), f"where the gaps are in {line!r}")
     screen.type("/hung\n")
     try:
         since = vm.freeze()

@@ -15,7 +15,7 @@
 #define FRAME_LINES	3
 
 /* Columns besides the name and the gaps, with what divides them. */
-#define FIXED_COLUMNS	(12 + 1 + 13 + 1 + 9 + 1 + 5 + 1)
+#define FIXED_COLUMNS	(12 + 1 + 13 + 1 + 9 + 1 + 5 + 2)
 #define GAP_COLUMNS	16
 
 static const char * const sort_words[] = { "state", "name", "age", "outages" };
@@ -200,7 +200,7 @@ void watch_draw(struct watch *watch)
 		draw_row(watch, &watch->rows[watch->shown[watch->top + i]], HEAD_LINES + i);
 	mvaddnstr(LINES - 1, 0, watch->typing ?
 		  "type what must be in name, UUID, state or cause; Enter keeps it, Esc clears it" :
-		  "q quit  / filter  p problems  sort by s state n name a age o outages  arrows",
+		  "q quit  / filter  p problems  sort: s state, n name, a age, o outages  arrows",
 		  COLS);
 	refresh();
 }
