@@ -34,6 +34,21 @@ class Event:
         return self.text.strip()
 
 
+def poll_state(folder, state, timeout=TIMEOUT):
+    """Wait by poll(2) on the sysfs file of the monitor in a folder until it says so."""
+    end = time.monotonic() + timeout
+    with open(f"{folder}/heartbeat/state", encoding="utf-8") as file:
+        poll = select.poll()
+        poll.register(file, select.POLLPRI)
+        while True:
+            file.seek(0)
+            now = file.read().strip()
+            if now == state:
+                return
+            if not poll.poll(max(0, (end - time.monotonic()) * 1000)):
+                raise Timeout(f"waited {timeout} s for state {state}, it is {now}")
+
+
 @contextlib.contextmanager
 def states_traced(which, kib=None):
     """A trace of its own, to be read afterwards, of the changes of state that a filter lets through: its folder."""
@@ -51,10 +66,10 @@ def states_traced(which, kib=None):
 
 
 class Monitor:
-    """Creates a monitor and follows its trace events in a trace instance of its own."""
+    """Creates a monitor, or takes the one that has a UUID, and follows its trace events in a trace instance of its own."""
 
-    def __init__(self):
-        self.uuid = str(uuid.uuid4())
+    def __init__(self, existing=None):
+        self.uuid = existing or str(uuid.uuid4())
         self.dir = f"/sys/bus/mdev/devices/{self.uuid}"
         self.device = f"vfio-pci,sysfsdev={self.dir},id=hb"
         self.instance = f"{TRACING}/instances/{self.uuid}"
@@ -69,7 +84,8 @@ class Monitor:
         write(f"{self.instance}/events/kvm_heartbeat/enable", "1")
         self._pipe = open(f"{self.instance}/trace_pipe", encoding="utf-8")
         threading.Thread(target=self._follow, daemon=True).start()
-        write(f"{TYPE}/create", self.uuid)
+        if not existing:
+            write(f"{TYPE}/create", self.uuid)
 
     def _follow(self):
         for line in self._pipe:
@@ -145,17 +161,7 @@ class Monitor:
 
     def poll_state(self, state, timeout=TIMEOUT):
         """Wait by poll(2) on the sysfs file until it says so."""
-        end = time.monotonic() + timeout
-        with open(f"{self.dir}/heartbeat/state", encoding="utf-8") as file:
-            poll = select.poll()
-            poll.register(file, select.POLLPRI)
-            while True:
-                file.seek(0)
-                now = file.read().strip()
-                if now == state:
-                    return
-                if not poll.poll(max(0, (end - time.monotonic()) * 1000)):
-                    raise Timeout(f"waited {timeout} s for state {state}, it is {now}")
+        poll_state(self.dir, state, timeout)
 
     def lines(self):
         """The kernel's log lines about this monitor, without time and name."""
