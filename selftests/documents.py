@@ -49,6 +49,7 @@ EXCEPTIONS = {
     by("Makefile", "@selftests/migrations"): ["selftests/migrations 20 5"],
     by("Makefile", "@selftests/pairs"): ["selftests/pairs"],
     by("Makefile", "@selftests/packages"): ["selftests/packages"],
+    by("Makefile", "@selftests/qemus"): ["selftests/qemus"],
     by("Makefile", "@selftests/fuzz/stream"): ["selftests/fuzz/stream 100000"],
     by("selftests/matrix", "matrix.py"): ["selftests/matrix 1 sigstop freezer quota"],
     by(CHECK, '/selftests/packages" build'): ["selftests/packages build"],
@@ -124,6 +125,20 @@ EXCEPTIONS = {
         "virsh save-image-dumpxml /var/tmp/web1 >other.xml"],
     by("selftests/libvirt_test.py", 'vm.virsh("restore", path, "--xml", other)'): [
         "virsh restore /var/tmp/web1 --xml other.xml"],
+    by("selftests/libvirt_test.py", 'vm.virsh("detach-device", DOMAIN, path, "--live")'): [
+        "virsh detach-device DOMAIN hostdev.xml --live"],
+    by("selftests/libvirt_test.py", 'vm.virsh("attach-device", DOMAIN, path, "--live")'): [
+        "virsh attach-device DOMAIN hostdev.xml --live"],
+    by("selftests/libvirt_test.py", 'vm.virsh("inject-nmi", DOMAIN)'): ["virsh inject-nmi DOMAIN"],
+    by("selftests/neighbours_test.py", 'hook = f"{TOP}/tools/proxmox/hookscript"'): [
+        "cp /usr/share/kvm-heartbeat/hookscript /var/lib/vz/snippets/kvm-heartbeat"],
+    by("selftests/neighbours_test.py", 'Tracer("bpftrace", "-c", "/usr/bin/cat"'): [
+        "bpftrace /usr/share/kvm-heartbeat/intervals.bt",
+        "bpftrace /usr/share/kvm-heartbeat/silence.bt 11111111-2222-3333-4444-555555555555",
+        "bpftrace /usr/local/share/kvm-heartbeat/silence.bt $UUID"],
+    "there is no Proxmox here": [
+        "qm set 100 --hookscript local:snippets/kvm-heartbeat",
+        "qm set 100 --args '-device vfio-pci,sysfsdev=/sys/bus/mdev/devices/00000000-0000-4000-8000-000000000100'"],
     by("selftests/vmm_test.py", '"-o", image, "beat"'): ["vmm -m UUID1 -o FILE beat &"],
     by("selftests/vmm_test.py", '"-i", image'): ["vmm -m UUID2 -i FILE"],
 }
