@@ -33,8 +33,10 @@ static struct kvmhb_vcpu *watch_then(const struct kvmhb_watch *watch, struct kvm
 	return &vcpu->seen[!watch->last];
 }
 
-#define for_each_vcpu(vcpu, watch) \
-	for ((vcpu) = (watch)->vcpus; (vcpu) < (watch)->vcpus + (watch)->nr_vcpus; (vcpu)++)
+static struct kvmhb_vcpu_watch *watch_end(const struct kvmhb_watch *watch)
+{
+	return watch->vcpus + watch->nr_vcpus;
+}
 
 /* Looks at all vCPUs. Returns how much of @elapsed_ns was denied to one of them at the most. */
 static u64 watch_look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed_ns,
@@ -48,7 +50,7 @@ static u64 watch_look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 e
 		watch->vcpus = kvmhb_grow(watch->vcpus, &watch->nr_vcpus, nr,
 					  sizeof(*watch->vcpus));
 	watch->last = !watch->last;
-	for_each_vcpu(vcpu, watch) {
+	for (vcpu = watch->vcpus; vcpu < watch_end(watch); vcpu++) {
 		const struct kvmhb_vcpu *then = watch_then(watch, vcpu);
 		struct kvmhb_vcpu *now = watch_now(watch, vcpu);
 
@@ -114,7 +116,7 @@ static void watch_keep_first(struct kvmhb_watch *watch)
 	if (!watch->begun)
 		return;
 	watch->begun = false;
-	for_each_vcpu(vcpu, watch)
+	for (vcpu = watch->vcpus; vcpu < watch_end(watch); vcpu++)
 		vcpu->first = *watch_then(watch, vcpu);
 }
 
@@ -147,7 +149,7 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.host_late = watch->host_late,
 		.nr_vcpus = watch->nr_vcpus,
 	};
-	for_each_vcpu(vcpu, watch) {
+	for (vcpu = watch->vcpus; vcpu < watch_end(watch); vcpu++) {
 		const struct kvmhb_vcpu *now = watch_now(watch, vcpu);
 		const struct kvmhb_vcpu *first = watch->begun ? now : &vcpu->first;
 
@@ -212,7 +214,7 @@ static bool watch_has_run(const struct kvmhb_watch *watch)
 {
 	struct kvmhb_vcpu_watch *vcpu;
 
-	for_each_vcpu(vcpu, watch)
+	for (vcpu = watch->vcpus; vcpu < watch_end(watch); vcpu++)
 		if (watch_now(watch, vcpu)->running ||
 		    watch_now(watch, vcpu)->exits != watch_then(watch, vcpu)->exits)
 			return true;
