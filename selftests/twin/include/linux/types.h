@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the pure files of host-module/ need of the kernel, to be built as they are in
- * userspace. The other headers here have what is left.
+ * What the pure files of host-module/, and their KUnit tests, need of the kernel, to be built as
+ * they are in userspace. The other headers here have what is left.
  */
 #ifndef SHIM_LINUX_TYPES_H
 #define SHIM_LINUX_TYPES_H
@@ -11,15 +11,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+/* Of the same types as in the kernel: 64 bits are long long, as printf() is told. */
 typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
+typedef __s32 s32;
 typedef __u64 u64;
 typedef __s64 s64;
 
+#define U16_MAX		UINT16_MAX
 #define U32_MAX		UINT32_MAX
-#define U64_MAX		UINT64_MAX
+#define U64_MAX		((u64)~0ULL)
+#define S64_MAX		((s64)(U64_MAX >> 1))
 
 #define cpu_to_le16	__cpu_to_le16
 #define cpu_to_le32	__cpu_to_le32
