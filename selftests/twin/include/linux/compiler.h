@@ -10,6 +10,7 @@
 #define smp_mb()		barrier()
 #define smp_wmb()		barrier()
 #define smp_rmb()		barrier()
+#define smp_store_release(at, value)	WRITE_ONCE(*(at), value)
 #define __maybe_unused		__attribute__((__unused__))
 
 #endif /* SHIM_LINUX_COMPILER_H */

@@ -16,6 +16,7 @@
 #define container_of(ptr, type, member)	((type *)((char *)(ptr) - offsetof(type, member)))
 #define static_assert(expr, ...)	__static_assert(expr, ##__VA_ARGS__, #expr)
 #define __static_assert(expr, msg, ...)	_Static_assert(expr, msg)
+#define roundup_pow_of_two(n)		(1UL << (64 - __builtin_clzl((n) - 1)))
 #define DIV_ROUND_UP(n, d)		(((n) + (d) - 1) / (d))
 
 /* Of any integer type; the C library's is of int. */

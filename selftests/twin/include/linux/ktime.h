@@ -3,6 +3,7 @@
 #define SHIM_LINUX_KTIME_H
 
 #include <linux/time64.h>
+#include <linux/types.h>
 
 u64 ktime_get_ns(void);
 

@@ -15,4 +15,6 @@
 	min(_least, _high);								\
 })
 
+#define clamp_t(type, value, low, high)	clamp((type)(value), (type)(low), (type)(high))
+
 #endif /* SHIM_LINUX_MINMAX_H */

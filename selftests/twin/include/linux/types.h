@@ -33,4 +33,6 @@ typedef __s64 s64;
 #define le32_to_cpu	__le32_to_cpu
 #define le64_to_cpu	__le64_to_cpu
 
+#define le64_add_cpu(at, n)	(*(at) = cpu_to_le64(le64_to_cpu(*(at)) + (n)))
+
 #endif /* SHIM_LINUX_TYPES_H */
