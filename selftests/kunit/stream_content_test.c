@@ -121,6 +121,56 @@ static void stream_states(struct kunit *test)
 	}
 }
 
+/* Which word led to a state, and how the end of a VM in it is explained. */
+static void stream_words(struct kunit *test)
+{
+	static const struct {
+		enum kvmhb_state state;
+		enum kvmhb_cause cause;
+		u32 words, goodbyes;
+	} rows[] = {
+#define W(name) BIT(KVM_HEARTBEAT_##name)
+#define C(name) BIT(KVMHB_CAUSE_##name)
+		{ KVMHB_WAITING, KVMHB_CAUSE_NONE, W(NONE),
+		  C(NONE) | C(SHUTDOWN) | C(REBOOT) | C(SUSPEND) | C(UNLOAD) | C(PANIC) |
+		  C(TRIPLE_FAULT) },
+		{ KVMHB_ALIVE, KVMHB_CAUSE_NONE, W(ARM) | W(OOPS), C(NONE) },
+		{ KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL, W(ARM) | W(OOPS), C(NONE) },
+		{ KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG, W(ARM) | W(OOPS), C(NONE) },
+		{ KVMHB_STOPPED, KVMHB_CAUSE_SHUTDOWN, W(SHUTDOWN), C(SHUTDOWN) },
+		{ KVMHB_STOPPED, KVMHB_CAUSE_REBOOT, W(REBOOT), C(REBOOT) },
+		{ KVMHB_STOPPED, KVMHB_CAUSE_SUSPEND, W(SUSPEND), C(SUSPEND) },
+		{ KVMHB_STOPPED, KVMHB_CAUSE_UNLOAD, W(UNLOAD), C(UNLOAD) },
+		{ KVMHB_PANICKED, KVMHB_CAUSE_PANIC, W(PANIC) | W(DUMPING) | W(OOPS), C(PANIC) },
+		{ KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT, W(ARM) | W(OOPS), C(TRIPLE_FAULT) },
+		{ KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, W(DUMPING), C(PANIC) },
+#undef C
+#undef W
+	};
+	struct streamed *s = streamed_init(test);
+	unsigned int i, n;
+
+	s->made.counted_ns = 0;
+	s->made.run_ns = 0;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		s->made.state = rows[i].state;
+		s->made.cause = rows[i].cause;
+		s->made.silence_ns = rows[i].state == KVMHB_UNRESPONSIVE ? SEC : 0;
+		say_what_led_there(&s->made);
+		for (n = KVM_HEARTBEAT_NONE; n <= KVM_HEARTBEAT_OOPS; n++) {
+			s->made.lifecycle = n;
+			KUNIT_EXPECT_EQ_MSG(test, parse_made(s), rows[i].words & BIT(n) ? 0 : -EINVAL,
+					    "row %u, word %u", i, n);
+		}
+		say_what_led_there(&s->made);
+		for (n = KVMHB_CAUSE_NONE; n < KVMHB_NR_CAUSES; n++) {
+			s->made.goodbye = n;
+			KUNIT_EXPECT_EQ_MSG(test, parse_made(s), rows[i].goodbyes & BIT(n) ? 0 : -EINVAL,
+					    "row %u, goodbye %u", i, n);
+		}
+	}
+}
+
 /* A guest that has missed a deadline is as it was before, but for the outage. */
 static void stream_missed_deadlines(struct kunit *test)
 {
@@ -191,7 +241,8 @@ static void stream_contradictions(struct kunit *test)
 		ROW(interval_ns, 500 * MS, -EINVAL),	/* the timeout */
 		ROW(timeout_set_ns, 0, 0),
 		ROW(timeout_set_ns, 200 * MS, -EINVAL),	/* the interval */
-		ROW(timeout_set_ns, 6 * SEC, -EINVAL),	/* longer than judged by */
+		ROW(timeout_set_ns, 5 * SEC, 0),	/* as judged by */
+		ROW(timeout_set_ns, 6 * SEC, -EINVAL),	/* longer */
 		ROW(judged_interval_ns, 200 * MS - 1, -EINVAL),
 		ROW(judged_interval_ns, 200 * MS, 0),
 		ROW(judged_interval_ns, 5 * SEC, -EINVAL),
@@ -230,6 +281,18 @@ static void stream_contradictions(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
 
+	/* Who has acknowledged is judged by what is configured. */
+	s->made.retuning = 0;
+	s->made.judged_interval_ns = s->made.interval_ns;
+	s->made.judged_timeout_ns = s->made.timeout_set_ns;
+	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
+	s->made.judged_interval_ns++;
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
+	s->made.judged_interval_ns--;
+	s->made.judged_timeout_ns++;
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
+	s->made.judged_timeout_ns--;
+
 	/* A guest that beats is not silent. */
 	s->made.state = KVMHB_ALIVE;
 	s->made.cause = KVMHB_CAUSE_NONE;
@@ -258,6 +321,7 @@ static void stream_contradictions(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(stream_bounds),
 	KUNIT_CASE(stream_states),
+	KUNIT_CASE(stream_words),
 	KUNIT_CASE(stream_missed_deadlines),
 	KUNIT_CASE(stream_contradictions),
 	{}

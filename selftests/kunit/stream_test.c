@@ -40,6 +40,8 @@ static void stream_is_read_as_made(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, s->length, kvmhb_stream_size(NR_SLOTS, sizeof(s->pulse)));
 	KUNIT_EXPECT_LE(test, s->length, 8192);
+	/* What each version reads first: magic, major, minor. */
+	KUNIT_EXPECT_EQ(test, memcmp(s->buf, "KBHM\1\0\0\0", 8), 0);
 	KUNIT_EXPECT_EQ(test, kvmhb_stream_max(&target), 2 * s->length);
 }
 
@@ -215,6 +217,40 @@ static void stream_of_a_newer_minor(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, parse_sealed(s), -EINVAL);
 }
 
+/* The sizes of this version are what they are, though all parts be there. */
+static void stream_of_other_sizes(struct kunit *test)
+{
+	const size_t slots_at = sizeof(struct stream_head) + STREAM_FIELDS_SIZE +
+				KVMHB_CONFIG_SPACE_USED;
+	struct streamed *s = streamed_init(test);
+
+	make(s);
+	insert(s, sizeof(struct stream_head) + STREAM_FIELDS_SIZE, 8);
+	head_of(s)->fields_size = cpu_to_le32(STREAM_FIELDS_SIZE + 8);
+	KUNIT_EXPECT_EQ(test, parse_sealed(s), -EINVAL);
+	head_of(s)->minor = cpu_to_le16(STREAM_MINOR + 1);
+	KUNIT_EXPECT_EQ(test, parse_sealed(s), 0);
+
+	s->made.nr_seen = 0;
+	make(s);
+	head_of(s)->slot_size = cpu_to_le32(STREAM_SLOT_SIZE + 8);
+	KUNIT_EXPECT_EQ(test, parse_sealed(s), -EINVAL);
+	head_of(s)->minor = cpu_to_le16(STREAM_MINOR + 1);
+	KUNIT_EXPECT_EQ(test, parse_sealed(s), 0);
+	/* Those of a newer one are not smaller. */
+	head_of(s)->slot_size = cpu_to_le32(STREAM_SLOT_SIZE - 8);
+	KUNIT_EXPECT_EQ(test, parse_sealed(s), -EINVAL);
+
+	/* Nobody has room for more slots than there are. */
+	s->made.nr_seen = NR_SLOTS;
+	make(s);
+	insert(s, slots_at + NR_SLOTS * STREAM_SLOT_SIZE, STREAM_SLOT_SIZE);
+	head_of(s)->nr_seen = cpu_to_le32(NR_SLOTS + 1);
+	KUNIT_EXPECT_EQ(test, parse_sealed(s), -EINVAL);
+	head_of(s)->minor = cpu_to_le16(STREAM_MINOR + 1);
+	KUNIT_EXPECT_EQ(test, parse_sealed(s), -EINVAL);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(stream_is_read_as_made),
 	KUNIT_CASE(stream_fields_stay),
@@ -222,6 +258,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(stream_of_another_length),
 	KUNIT_CASE(stream_heads),
 	KUNIT_CASE(stream_of_a_newer_minor),
+	KUNIT_CASE(stream_of_other_sizes),
 	{}
 };
 

@@ -119,12 +119,30 @@ static void missed_beats(struct kunit *test)
 				    rows[i].missed, "row %d", i);
 }
 
+/* Of instants, of which some may be below 0. */
+static void order_of_times(struct kunit *test)
+{
+	const u64 before_0 = 0ULL - HOUR;
+
+	KUNIT_EXPECT_FALSE(test, kvmhb_is_after(5, 5));
+	KUNIT_EXPECT_TRUE(test, kvmhb_is_after(6, 5));
+	KUNIT_EXPECT_FALSE(test, kvmhb_is_after(5, 6));
+	KUNIT_EXPECT_TRUE(test, kvmhb_is_after(5, before_0));
+	KUNIT_EXPECT_FALSE(test, kvmhb_is_after(before_0, 5));
+	KUNIT_EXPECT_EQ(test, kvmhb_minus(5, before_0), HOUR + 5);
+	KUNIT_EXPECT_EQ(test, kvmhb_minus(before_0, 5), 0);
+
+	/* No time is as late, and none is taken for it. */
+	KUNIT_EXPECT_GT(test, KVMHB_NO_DEADLINE, 60 * KVMHB_TIMEOUT_MAX_NS);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(timing_bounds),
 	KUNIT_CASE(timing_patient),
 	KUNIT_CASE(timing_resolved),
 	KUNIT_CASE(late_is_between),
 	KUNIT_CASE(missed_beats),
+	KUNIT_CASE(order_of_times),
 	{}
 };
 

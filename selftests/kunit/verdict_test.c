@@ -163,6 +163,9 @@ static void rules_of_silence(struct kunit *test)
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, RARELY },
 		{ "interrupts, too short to tell", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_LIVING] = 1, .window_ns = 5500 * MS }, { KVMHB_LATE }, 500 },
+		{ "just long enough", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_LIVING] = 1, .window_ns = 6000 * MS },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, RARELY },
 		{ "much too short", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_LIVING] = 1, .window_ns = 1 * MS }, { KVMHB_LATE }, 4000 },
 		{ "a slot moves", { KVMHB_LATE }, 6400, 0,
@@ -195,6 +198,11 @@ static void rules_of_silence(struct kunit *test)
 		  { .vcpus[KVMHB_ABSENT] = 2 }, { KVMHB_ALIVE }, 4000 },
 		{ "nobody is left for long", { KVMHB_ALIVE }, 6400, 0,
 		  { .vcpus[KVMHB_ABSENT] = 2 }, { KVMHB_LATE }, 4000 },
+		{ "nobody is left, late for a reason", { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 90000, 0,
+		  { .vcpus[KVMHB_ABSENT] = 2 }, { KVMHB_LATE, KVMHB_CAUSE_STARVED }, 4000 },
+		{ "nobody is left of an outage", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
+		  { .vcpus[KVMHB_ABSENT] = 2 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "nothing will be known", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 90000, 0,
 		  {}, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, RARELY },
 		{ "unclear", { KVMHB_LATE }, 6400, 0, { .vcpus[KVMHB_UNCLEAR] = 1 },
@@ -286,6 +294,15 @@ static void rules_of_excuses(struct kunit *test)
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "not watched for long enough", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
 		  90000, 0, { .window_ns = 5999 * MS, .vcpus[KVMHB_LIVING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
+		{ "for just long enough", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
+		  90000, 0, { .window_ns = 6000 * MS, .vcpus[KVMHB_LIVING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_BEAT_LOST }, RARELY },
+		{ "the host is late, and knows no better", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
+		  90000, 0, { .host_late = true, .vcpus[KVMHB_LIVING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
+		{ "a CPU of it has yet to answer", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG },
+		  90000, 0, { .host_asked = true, .vcpus[KVMHB_LIVING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "nothing is seen any more", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED }, 90000, 0,
 		  { .vcpus[KVMHB_UNCLEAR] = 1 },
@@ -418,6 +435,64 @@ static void rules_of_pauses(struct kunit *test)
 	};
 
 	expect_rulings(test, rows, ARRAY_SIZE(rows));
+}
+
+/* How exact a verdict is, where nothing was denied of late. */
+static void rules_of_exact_looks(struct kunit *test)
+{
+	struct kvmhb_case c = {
+		.timing = rule_timing,
+		.so_far = { KVMHB_LATE },
+		.silence_ns = 6400 * MS - 1,
+		.run_ns = 6400 * MS - 1,
+		.stale_in_ns = U64_MAX,
+	};
+
+	KUNIT_EXPECT_EQ(test, kvmhb_rule(&c).look_in_ns, 25000);
+	c.just_denied_ns = 20000;
+	KUNIT_EXPECT_EQ(test, kvmhb_rule(&c).look_in_ns, 30000);
+}
+
+/* Before whom or what the host's own CPUs have to show that they live. */
+static void rules_of_asking(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		enum kvmhb_state state;
+		u64 silence_ms;
+		struct kvmhb_case c;	/* what else there is to it */
+		bool ask;
+	} rows[] = {
+		{ "it beats", KVMHB_ALIVE, 0, {}, false },
+		{ "not yet late", KVMHB_ALIVE, 5199, {}, false },
+		{ "late", KVMHB_ALIVE, 5200, {}, true },
+		{ "late for long", KVMHB_LATE, 90000, {}, true },
+		{ "paused", KVMHB_PAUSED, 90000, {}, true },
+		{ "late, and it has beaten", KVMHB_LATE, 90000, { .beaten = true }, false },
+		{ "nobody can be accused", KVMHB_UNRESPONSIVE, 90000, {}, false },
+		{ "for another CPU", KVMHB_UNRESPONSIVE, 90000, { .partial = true }, false },
+		{ "a CPU is stale", KVMHB_ALIVE, 0, { .partial = true }, true },
+		{ "a scheduler is", KVMHB_ALIVE, 0, { .softlockup = true }, true },
+		{ "both are, back from a silence", KVMHB_LATE, 0,
+		  { .beaten = true, .partial = true, .softlockup = true }, true },
+		{ "what is above does not hang on CPUs", KVMHB_ALIVE, 0,
+		  { .blocked = true, .userspace = true }, false },
+		{ "it has been said", KVMHB_DEGRADED, 0, { .partial = true }, false },
+		{ "late after that", KVMHB_DEGRADED, 90000, {}, false },
+		{ "a CPU is stale soon", KVMHB_ALIVE, 0, { .stale_in_ns = 1200 * MS }, true },
+		{ "not so soon", KVMHB_ALIVE, 0, { .stale_in_ns = 1200 * MS + 1 }, false },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct kvmhb_case c = rows[i].c;
+
+		c.timing = rule_timing;
+		c.so_far.state = rows[i].state;
+		c.silence_ns = rows[i].silence_ms * MS;
+		c.stale_in_ns = c.stale_in_ns ?: U64_MAX;
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_must_ask(&c), rows[i].ask, "%s", rows[i].what);
+	}
 }
 
 /* The next digit of a number each of whose digits has its own base. */
@@ -555,6 +630,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(rules_of_silence),
 	KUNIT_CASE(rules_of_excuses),
 	KUNIT_CASE(rules_of_pauses),
+	KUNIT_CASE(rules_of_exact_looks),
+	KUNIT_CASE(rules_of_asking),
 	KUNIT_CASE(rules_without_exception),
 	KUNIT_CASE(lateness_of_the_host),
 	{}
