@@ -55,6 +55,8 @@ static void stream_bounds(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, parse_made(s), -EINVAL, "of a slot, %u", i);
 		*slot = good;
 	}
+	s->made_slots[NR_SEEN - 1].run_ns = KVMHB_SAVED_NS;
+	s->made_slots[NR_SEEN - 1].sched_run_ns = KVMHB_SAVED_NS;
 	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
 }
 
@@ -159,13 +161,13 @@ static void stream_words(struct kunit *test)
 		say_what_led_there(&s->made);
 		for (n = KVM_HEARTBEAT_NONE; n <= KVM_HEARTBEAT_OOPS; n++) {
 			s->made.lifecycle = n;
-			KUNIT_EXPECT_EQ_MSG(test, parse_made(s), rows[i].words & BIT(n) ? 0 : -EINVAL,
+			KUNIT_EXPECT_EQ_MSG(test, !parse_made(s), !!(rows[i].words & BIT(n)),
 					    "row %u, word %u", i, n);
 		}
 		say_what_led_there(&s->made);
 		for (n = KVMHB_CAUSE_NONE; n < KVMHB_NR_CAUSES; n++) {
 			s->made.goodbye = n;
-			KUNIT_EXPECT_EQ_MSG(test, parse_made(s), rows[i].goodbyes & BIT(n) ? 0 : -EINVAL,
+			KUNIT_EXPECT_EQ_MSG(test, !parse_made(s), !!(rows[i].goodbyes & BIT(n)),
 					    "row %u, goodbye %u", i, n);
 		}
 	}
@@ -315,6 +317,16 @@ static void stream_contradictions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
 	s->made.run_ns = 0;
 	s->made.counted_ns = 1;
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
+
+	/* Likewise one that has panicked. */
+	s->made.state = KVMHB_PANICKED;
+	s->made.cause = KVMHB_CAUSE_PANIC;
+	say_what_led_there(&s->made);
+	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
+	s->made.counted_ns = 0;
+	KUNIT_EXPECT_EQ(test, parse_made(s), 0);
+	s->made.run_ns = 1;
 	KUNIT_EXPECT_EQ(test, parse_made(s), -EINVAL);
 }
 

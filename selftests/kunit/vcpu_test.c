@@ -205,7 +205,7 @@ static void doing_rows(struct kunit *test)
 		  .doing = KVMHB_BLOCKED },
 		{ "would do so, but waits for a CPU", RUN, KERNEL, KERNEL, .exec_ms = 40,
 		  .delay_ms = 50, .doing = KVMHB_UNCLEAR },
-		{ "does so for half of the time", RUN, KERNEL, KERNEL, .exec_ms = 50, .delay_ms = 50,
+		{ "half of the time", RUN, KERNEL, KERNEL, .exec_ms = 50, .delay_ms = 50,
 		  .doing = KVMHB_UNCLEAR },
 		{ "waits for a CPU there", RUN, KERNEL, KERNEL, .queued_ms = 900,
 		  .doing = KVMHB_UNCLEAR },
