@@ -40,6 +40,11 @@ demo:
 check:
 	@selftests/check
 
+# What Documentation/proofs.rst lists.
+prove:
+	@$(MAKE) -s -C selftests ../build/bin/prove
+	@build/bin/prove
+
 # Every cause, N times over.
 N ?= 20
 matrix:
@@ -78,4 +83,4 @@ clean:
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
 	rm -rf build Module.symvers modules.order .*.cmd .*.o
 
-.PHONY: modules install tools install-tools demo check matrix torture bench style docs clean install-boot install-dkms-host install-dkms-guest uninstall
+.PHONY: modules install tools install-tools demo check prove matrix torture bench style docs clean install-boot install-dkms-host install-dkms-guest uninstall

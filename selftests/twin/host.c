@@ -8,7 +8,7 @@
 #include <linux/jiffies.h>
 
 #include "evidence.h"
-#include "host.h"
+#include "twin_host.h"
 
 /* The clock of a host that has just booted: it goes on when a test says so. */
 u64 twin_now_ns = 100000000000ULL;

@@ -2,6 +2,7 @@
 #ifndef SHIM_LINUX_SLAB_H
 #define SHIM_LINUX_SLAB_H
 
+#include <linux/time64.h>
 #include <linux/types.h>
 
 #include <stdlib.h>

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Of the run clock and the verdict together, look after look: a guest whose vCPUs do at each step
+ * one of all that the host tells apart, and for which this file itself keeps count of the time
+ * that it had.
+ */
+#include <linux/kvm.h>
+#include <linux/kvm_host.h>
+#include <linux/mm.h>
+
+#include "kvm_heartbeat.h"
+#include "prove.h"
+#include "twin_host.h"
+#include "verdict.h"
+#include "watch.h"
+
+/* What a vCPU does from one look to the next. It is at that still when the look comes. */
+enum act {
+	SPINS,		/* executes */
+	LIVES,		/* likewise, and takes interrupts */
+	HALTS,
+	SHARES,		/* executes for half of the time, and waits for a CPU before */
+	WAITS,		/* for a CPU, or in a halt that has ended, for the same */
+	WAKES,		/* halts for half of the time, waits for a CPU, and has just got it */
+	KEPT,		/* busy in the host's kernel */
+	BLOCKED,	/* asleep there */
+	STOPPED,	/* by a signal */
+	AWAY,		/* at its VMM, which sleeps */
+	WORKS,		/* at its VMM, which is busy with its I/O */
+	NR_ACTS
+};
+
+/* What else happens in a step. */
+enum event { NOTHING, BEATS, HOST_SLEEPS, LOOKS_LATE, NR_EVENTS };
+
+#define NR_VCPUS	2
+
+/* The guest, the host, and the monitor. */
+struct world {
+	u64 now_ns, beat_at_ns, look_in_ns, began_ns;
+	u64 had_ns;		/* what the guest had of the time since its last beat */
+	bool excused;		/* some of it was not its own, or its vCPUs did this and that */
+	enum act acts[NR_VCPUS];
+	struct kvmhb_vcpu seen[NR_VCPUS];
+	struct kvmhb_host host;
+	struct kvmhb_watch watch;
+	struct kvmhb_vcpu_watch vcpus[NR_VCPUS];
+	struct kvmhb_verdict verdict;
+	u64 silent_since_ns;
+	const struct world *before;
+	enum event event;
+};
+
+static const struct kvmhb_timing timing = { 2 * SEC, 4 * SEC };
+static struct kvm kvm;
+static struct kvm_heartbeat_pulse_header header;
+static const struct kvmhb_pulse pulse = { .header = &header, .size = PAGE_SIZE };
+
+/* What KVM and the scheduler count. Returns how much of the time was the vCPU's own. */
+static u64 act(struct kvmhb_vcpu *seen, enum act before, enum act now, u64 ns)
+{
+	bool was_in_guest = before == SPINS || before == LIVES || before == SHARES ||
+			    before == WAKES;
+	bool is_in_guest = now == SPINS || now == LIVES || now == SHARES || now == WAKES;
+	bool halts_on = now == WAITS && seen->halted;
+
+	if (was_in_guest && (now == WAKES || (!is_in_guest && now != WAITS && now != STOPPED)))
+		seen->exits++;
+	if (now != WAITS) {
+		seen->run_delay_ns += seen->queued_ns;
+		seen->queued_ns = 0;
+	}
+	seen->running = now != AWAY && now != WORKS;
+	seen->kernel = !is_in_guest && seen->running;
+	seen->halted = now == HALTS || halts_on;
+	seen->task = now == HALTS || now == AWAY ? 'S' : now == BLOCKED ? 'D' :
+		     now == STOPPED ? 'T' : 'R';
+	seen->exit = now == WORKS ? KVM_EXIT_IO : KVM_EXIT_INTR;
+	switch (now) {
+	case LIVES:
+		seen->irqs++;
+		seen->exits++;
+		seen->exec_ns += ns;
+		return ns;
+	case SPINS:
+		seen->exec_ns += ns;
+		return ns;
+	case HALTS:
+		seen->halted_ns += ns;
+		return ns;
+	case SHARES:
+		seen->exec_ns += ns / 2;
+		seen->run_delay_ns += ns - ns / 2;
+		return ns / 2;
+	case WAKES:
+		/* Of a wait in a halt KVM knows nothing. */
+		seen->halted_ns += ns;
+		seen->run_delay_ns += ns - ns / 2;
+		return ns / 2;
+	case WAITS:
+		seen->queued_ns += ns;
+		seen->halted_ns += halts_on ? ns : 0;
+		return 0;
+	case KEPT:
+		/* That it came there at once, two looks have to see. */
+		seen->exec_ns += ns;
+		return before == KEPT ? 0 : ns;
+	case WORKS:
+		seen->exec_ns += ns;
+		return before == WORKS || before == AWAY ? 0 : ns;
+	default:
+		return 0;
+	}
+}
+
+/* Says how the guest came there. */
+static void retrace(const struct world *w)
+{
+	if (!w->before)
+		return;
+	retrace(w->before);
+	printf("# %llu ms: acts %d %d, event %d: %s (%s), %llu ms on the run clock, of %llu\n",
+	       w->now_ns / MS, w->acts[0], w->acts[1], w->event, kvmhb_state_word(w->verdict.state),
+	       kvmhb_cause_word(w->verdict.cause), w->watch.run_ns / MS, w->had_ns / MS);
+}
+
+#define demand_here(w, holds) do {							\
+	if (!(holds))									\
+		retrace(w);								\
+	demand(holds, "%u vCPUs", (w)->watch.nr_vcpus);					\
+} while (0)
+
+/* The monitor's look, as monitor_look_at_armed() makes it. */
+static void look(struct world *w)
+{
+	const struct kvmhb_look look = {
+		.kvm = &kvm,
+		.pulse = &pulse,
+		.timing = timing,
+		.so_far = w->verdict,
+		.last_beat_at_ns = w->beat_at_ns,
+		.beaten = !kvmhb_state_beats(w->verdict.state) &&
+			  w->beat_at_ns != w->silent_since_ns,
+		.due_at_ns = w->watch.seen_at_ns + w->look_in_ns,
+		.asked_at_ns = w->watch.seen_at_ns + w->look_in_ns,
+	};
+	struct kvmhb_ruling ruling;
+	struct kvmhb_case c;
+	int rounds;
+
+	twin_now_ns = w->now_ns;
+	twin_host = w->host;
+	kvm.seen = w->seen;
+	w->watch.vcpus = w->vcpus;
+	kvmhb_watch_look(&w->watch, &look, &c);
+
+	/* P1: the run clock never runs ahead of what the guest had. */
+	demand_here(w, w->watch.run_ns <= w->had_ns);
+	demand_here(w, c.run_ns + c.denied_ns <= c.silence_ns);
+
+	for (rounds = 0; rounds < 5; rounds++) {
+		ruling = kvmhb_rule(&c);
+		if (ruling.verdict.state == w->verdict.state &&
+		    ruling.verdict.cause == w->verdict.cause)
+			break;
+		/* P2, P3 */
+		if (ruling.verdict.state == KVMHB_UNRESPONSIVE &&
+		    w->verdict.state != KVMHB_UNRESPONSIVE) {
+			demand_here(w, w->had_ns >= timing.timeout_ns);
+			demand_here(w, w->verdict.state == KVMHB_LATE);
+		}
+		demand_here(w, ruling.verdict.state != KVMHB_PANICKED);
+		if (kvmhb_state_beats(w->verdict.state))
+			w->silent_since_ns = w->beat_at_ns;
+		w->verdict = ruling.verdict;
+		c.so_far = ruling.verdict;
+		c.beaten = false;
+	}
+	demand_here(w, rounds < 5);
+	/* P4 */
+	demand_here(w, ruling.look_in_ns <= 60 * SEC);
+	/* P5: who has spun, or has halted, for all of the time is accused when it is over. */
+	if (!w->excused && w->had_ns >= timing.timeout_ns + timing.timeout_ns / 64)
+		demand_here(w, w->verdict.state == KVMHB_UNRESPONSIVE);
+	if (ruling.new_window)
+		kvmhb_watch_begin_window(&w->watch);
+	w->look_in_ns = ruling.look_in_ns;
+}
+
+static unsigned long walk(const struct world *before, unsigned int nr_vcpus, unsigned int depth)
+{
+	unsigned int n, nr, total = NR_EVENTS;
+	unsigned long steps = 0;
+
+	if (!depth)
+		return 0;
+	for (nr = 0; nr < nr_vcpus; nr++)
+		total *= NR_ACTS;
+	for (n = 0; n < total; n++) {
+		enum event event = n % NR_EVENTS;
+		unsigned int rest = n / NR_EVENTS;
+		struct world w = *before;
+		u64 ns = w.look_in_ns + (event == LOOKS_LATE ? timing.timeout_ns : 0);
+		u64 had_ns = ns;
+
+		for (nr = 0; nr < nr_vcpus; nr++) {
+			enum act now = rest % NR_ACTS;
+			u64 own_ns = act(&w.seen[nr], w.acts[nr], now, ns);
+
+			had_ns = min(had_ns, own_ns);
+			w.excused |= now != w.acts[nr] || (now != SPINS && now != HALTS);
+			w.acts[nr] = now;
+			rest /= NR_ACTS;
+		}
+		w.before = before;
+		w.event = event;
+		w.now_ns += ns;
+		/* For how much of it the guest was frozen nobody knows. */
+		if (event == HOST_SLEEPS)
+			had_ns = 0;
+		w.had_ns += had_ns;
+		w.excused |= event == LOOKS_LATE || event == HOST_SLEEPS;
+		w.host.sleeps += event == HOST_SLEEPS;
+		if (event == BEATS) {
+			/* Half way; or if it was silent just now, as such a beat has us look. */
+			u64 ago_ns = kvmhb_state_beats(w.verdict.state) ? ns / 2 : 0;
+
+			w.beat_at_ns = w.now_ns - ago_ns;
+			w.had_ns = min(had_ns, ago_ns);
+			/* Who was held is forgiven when he runs again. */
+			w.excused = had_ns < ns || before->watch.out;
+		}
+		look(&w);
+		steps += 1 + walk(&w, nr_vcpus, depth - 1);
+	}
+	return steps;
+}
+
+static unsigned long walk_all(unsigned int nr_vcpus, unsigned int depth)
+{
+	struct world w = {
+		.now_ns = 1000 * SEC,
+		.beat_at_ns = 1000 * SEC,
+		.silent_since_ns = 1000 * SEC,
+		.verdict = { KVMHB_ALIVE, KVMHB_CAUSE_NONE },
+		.look_in_ns = 3 * SEC,
+	};
+	unsigned int nr;
+
+	for (nr = 0; nr < NR_VCPUS; nr++)
+		w.seen[nr] = (struct kvmhb_vcpu) { .pid = 7, .task = 'R', .running = true };
+	twin_now_ns = w.now_ns;
+	atomic_set(&kvm.online_vcpus, nr_vcpus);
+	kvm.seen = w.seen;
+	w.watch.vcpus = w.vcpus;
+	w.watch.nr_vcpus = nr_vcpus;
+	kvmhb_watch_restart(&w.watch, &kvm, &pulse);
+	w.watch.last_beat_at_ns = w.beat_at_ns;
+	return walk(&w, nr_vcpus, depth);
+}
+
+unsigned long prove_paths(void)
+{
+	return walk_all(1, 5) + walk_all(2, 3);
+}
