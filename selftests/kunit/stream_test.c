@@ -106,6 +106,10 @@ static void stream_of_another_length(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, kvmhb_stream_parse(s->buf, s->length + 1, &target, &s->read, &s->why),
 			-EFBIG);
+	/* A head alone says already what is wrong with it. */
+	s->buf[0]++;
+	KUNIT_EXPECT_EQ(test, kvmhb_stream_parse(s->buf, KVMHB_STREAM_HEAD, &target, &s->read,
+						 &s->why), -EPROTO);
 }
 
 /* What a head may not say, each by itself. */

@@ -190,6 +190,22 @@ static void list_of_cpus_leaves_room(struct kunit *test)
 	kvmhb_cpu_list(buf, cpus);
 	KUNIT_EXPECT_STREQ(test, buf, "0-1021");
 
+	/* 132 characters fit, and one more does not. */
+	bitmap_zero(cpus, KVMHB_PULSE_MAX_SLOTS);
+	for (cpu = 100; cpu <= 160; cpu += 2)
+		__set_bit(cpu, cpus);
+	for (cpu = 10; cpu <= 14; cpu += 2)
+		__set_bit(cpu, cpus);
+	kvmhb_cpu_list(buf, cpus);
+	KUNIT_EXPECT_EQ(test, strlen(buf), 3 * 3 + 31 * 4 - 1);
+	KUNIT_EXPECT_STREQ(test, buf + 3 * 3 + 29 * 4, "158,160");
+	bitmap_zero(cpus, KVMHB_PULSE_MAX_SLOTS);
+	for (cpu = 100; cpu <= 164; cpu += 2)
+		__set_bit(cpu, cpus);
+	__set_bit(1, cpus);
+	kvmhb_cpu_list(buf, cpus);
+	KUNIT_EXPECT_STREQ(test, buf + 2 + 30 * 4, "160,...");
+
 	/* One by one, until there are too many. */
 	bitmap_zero(cpus, KVMHB_PULSE_MAX_SLOTS);
 	for (cpu = 100; cpu <= 164; cpu += 2)

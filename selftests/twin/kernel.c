@@ -20,8 +20,11 @@ void *kmemdup(const void *from, size_t size, int gfp)
 
 long shim_strscpy(char *to, const char *from, size_t size)
 {
-	int length = snprintf(to, size, "%s", from);
+	int length;
 
+	if (!size || size > INT_MAX)
+		return -E2BIG;
+	length = snprintf(to, size, "%s", from);
 	return (size_t)length < size ? length : -E2BIG;
 }
 
