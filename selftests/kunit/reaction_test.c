@@ -24,6 +24,7 @@ static void reaction_plans(struct kunit *test)
 		{ "KILL", NULL },
 		{ "kill kill", NULL },
 		{ "pause kill pause", NULL },
+		{ "pause kill kill", NULL },
 		{ "none kill", NULL },
 		{ "kill none", NULL },
 		{ "none none", NULL },
@@ -44,6 +45,7 @@ static void reaction_plans(struct kunit *test)
 				    rows[i].shown ? 0 : -EINVAL, "%s", words);
 		kvmhb_plan_print(&plan, buf);
 		KUNIT_EXPECT_STREQ_MSG(test, buf, rows[i].shown ?: "dump", "%s", words);
+		KUNIT_EXPECT_EQ_MSG(test, !plan.nr, !strcmp(buf, "none"), "%s", words);
 		KUNIT_ASSERT_EQ_MSG(test, kvmhb_plan_parse(&again, buf), 0, "%s", words);
 		KUNIT_EXPECT_EQ_MSG(test, again.nr, plan.nr, "%s", words);
 	}
@@ -79,6 +81,38 @@ static void reaction_whom(struct kunit *test)
 						kvmhb_cause_word(verdict.cause));
 		}
 	}
+}
+
+/* Whom a step may still reach, and which state it is about. */
+static void reaction_about_what(struct kunit *test)
+{
+	struct kvmhb_verdict verdict;
+
+	for (verdict.state = 0; verdict.state < KVMHB_NR_STATES; verdict.state++) {
+		for (verdict.cause = 0; verdict.cause < KVMHB_NR_CAUSES; verdict.cause++) {
+			bool dumping = verdict.cause == KVMHB_CAUSE_DUMPING;
+
+			KUNIT_EXPECT_EQ(test, kvmhb_can_run(&verdict),
+					verdict.cause != KVMHB_CAUSE_KVM_ERROR &&
+					verdict.cause != KVMHB_CAUSE_TRIPLE_FAULT);
+			KUNIT_EXPECT_EQ(test, kvmhb_sequence_about(&verdict),
+					dumping ? KVMHB_ALIVE : verdict.state);
+		}
+	}
+}
+
+/* What is documented for one whom nobody has asked for anything. */
+static void reaction_defaults(struct kunit *test)
+{
+	struct kvmhb_policy policy;
+
+	memset(&policy, 0xff, sizeof(policy));
+	kvmhb_policy_init(&policy);
+	KUNIT_EXPECT_EQ(test, policy.on_unresponsive.nr, 0);
+	KUNIT_EXPECT_EQ(test, policy.on_panicked.nr, 0);
+	KUNIT_EXPECT_EQ(test, policy.delay_ns, 10 * SEC);
+	KUNIT_EXPECT_EQ(test, policy.max, 3);
+	KUNIT_EXPECT_EQ(test, policy.window_ns, HOUR);
 }
 
 /* When the next step is due. */
@@ -166,6 +200,8 @@ static void reaction_words(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(reaction_plans),
 	KUNIT_CASE(reaction_whom),
+	KUNIT_CASE(reaction_about_what),
+	KUNIT_CASE(reaction_defaults),
 	KUNIT_CASE(reaction_when),
 	KUNIT_CASE(reaction_limit),
 	KUNIT_CASE(reaction_words),
