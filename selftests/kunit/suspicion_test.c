@@ -96,6 +96,8 @@ static void suspicion_of_a_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gaps.dev4_ns >> 2, (s64)(500 * MS));
 	KUNIT_EXPECT_EQ(test, kvmhb_suspicion_milli(&gaps, SEC, 1400 * MS),
 			kvmhb_phi_milli(1400 * MS, 1250 * MS, 500 * MS * 321 / 256));
+	KUNIT_EXPECT_EQ(test, kvmhb_suspicion_milli(&gaps, SEC, 5 * SEC),
+			kvmhb_phi_milli(5 * SEC, 1250 * MS, 500 * MS * 321 / 256));
 	KUNIT_EXPECT_LT(test, kvmhb_suspicion_milli(&gaps, SEC, 1400 * MS), 600);
 }
 
