@@ -57,10 +57,14 @@ static void config_space(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(longs); i++)
 		KUNIT_EXPECT_EQ_MSG(test, config_long(space, 4 * i), longs[i].reset, "%#x", 4 * i);
 
-	/* A single byte in the middle of a BAR. */
+	/* A single byte at the end of a BAR, and in its middle: none beside it. */
 	kvmhb_config_space_init(space, SZ_4K, SZ_64K);
 	kvmhb_config_space_write(space, PCI_BASE_ADDRESS_0 + 3, ones, 1);
 	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_0), 0xff000000);
+
+	kvmhb_config_space_write(space, PCI_BASE_ADDRESS_0, zeros, 4);
+	kvmhb_config_space_write(space, PCI_BASE_ADDRESS_0 + 2, ones, 1);
+	KUNIT_EXPECT_EQ(test, config_long(space, PCI_BASE_ADDRESS_0), 0x00ff0000);
 
 	/* Beyond what is used nothing is written. */
 	kvmhb_config_space_write(space, KVMHB_CONFIG_SPACE_USED - 1, ones, 9);
