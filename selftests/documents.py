@@ -49,6 +49,7 @@ EXCEPTIONS = {
     by("Makefile", "@selftests/migrations"): ["selftests/migrations 20 5"],
     by("Makefile", "@selftests/pairs"): ["selftests/pairs"],
     by("Makefile", "@selftests/packages"): ["selftests/packages"],
+    by("Makefile", "@selftests/twin/mutate.py"): ["selftests/twin/mutate.py"],
     by("Makefile", "@selftests/qemus"): ["selftests/qemus"],
     by("Makefile", "@selftests/fuzz/stream"): ["selftests/fuzz/stream 100000"],
     by("selftests/matrix", "matrix.py"): ["selftests/matrix 1 sigstop freezer quota"],

@@ -182,8 +182,7 @@ static void look(struct world *w)
 	/* P5: who has spun, or has halted, for all of the time is accused when it is over. */
 	if (!w->excused && w->had_ns >= timing.timeout_ns + timing.timeout_ns / 64)
 		demand_here(w, w->verdict.state == KVMHB_UNRESPONSIVE);
-	if (ruling.new_window)
-		kvmhb_watch_begin_window(&w->watch);
+	kvmhb_watch_heed(&w->watch, &ruling);
 	w->look_in_ns = ruling.look_in_ns;
 }
 
