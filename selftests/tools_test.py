@@ -340,7 +340,7 @@ def test_create_and_remove(vm):
 
 
 def test_panic_and_end(vm):
-    """A panic is critical; a VM that ended in it is to be looked at; a monitor that goes is no error"""
+    """A panic is critical; a monitor whose VM ended in it is no alarm, nor is one whose VMM was killed"""
     since = vm.monitor.mark()
     vm.guest.send("echo c > /proc/sysrq-trigger")
     vm.monitor.wait_state("panicked", since)
@@ -351,7 +351,15 @@ def test_panic_and_end(vm):
     vm.guest.wait_exit()
     vm.monitor.wait_state("detached", since)
     status, line, _ = run_ctl("check", vm.monitor.uuid)
-    expect((status, "is detached (panic)" in line), (1, True), f"check: {line}")
+    expect((vm.monitor.get("cause"), status, line[:26]), ("panic", 0, "HEARTBEAT OK: 1 of 1 well "), f"check: {line}")
+    since = vm.monitor.mark()
+    vm.start()
+    vm.load()
+    vm.guest.kill()
+    vm.guest.wait_exit()
+    vm.monitor.wait_state("detached", since, cause="vmm-gone")
+    status, line, _ = run_ctl("check")
+    expect((status, line[:26]), (0, "HEARTBEAT OK: 2 of 2 well "), f"check: {line}")
 
 
 def test_vanishing(vm):

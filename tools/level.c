@@ -8,16 +8,12 @@ static bool is(const char *word, const char *other)
 	return !strcmp(word, other);
 }
 
-/* A VM that ended without a goodbye is worth a look; one that said goodbye is none of ours. */
-static enum hb_level level_of_end(const char *cause)
-{
-	return is(cause, "vmm-gone") || is(cause, "panic") || is(cause, "triple-fault") ||
-	       is(cause, "dumping") ? HB_WARNING : HB_OK;
-}
-
 /**
  * hb_level - how bad a state is
  * @reading: with state and cause
+ *
+ * A monitor without a VM is well, however its VM ended: `virsh destroy` leaves a monitor as a VMM
+ * that was killed does, for good, and only whoever supervises VMs knows which should run.
  *
  * Return: the level; %HB_UNKNOWN for words of a newer module.
  */
@@ -26,10 +22,9 @@ enum hb_level hb_level(const struct hb_reading *reading)
 	const char *state = hb_text(reading, HB_FILE_STATE);
 	const char *cause = hb_text(reading, HB_FILE_CAUSE);
 
-	if (is(state, "alive") || is(state, "waiting") || is(state, "stopped"))
+	if (is(state, "alive") || is(state, "waiting") || is(state, "stopped") ||
+	    is(state, "detached"))
 		return HB_OK;
-	if (is(state, "detached"))
-		return level_of_end(cause);
 	if (is(state, "degraded") || is(state, "late") || is(state, "paused") ||
 	    is(cause, "dumping"))
 		return HB_WARNING;

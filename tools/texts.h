@@ -92,7 +92,8 @@
 	"If it was no restart, read its console, and reset it if its VMM does not."
 #define CAUSE_VMM_GONE \
 	"The VMM closed the device or died, and the guest had not said that it would end.", \
-	"Read the logs of the VMM and of the host: QEMU may have been killed or have crashed."
+	"If nobody ended the VM on purpose, read the logs of the VMM and of the host: QEMU may " \
+	"have been killed or have crashed."
 #define CAUSE_UNKNOWN \
 	"The host sees no more than the silence. Without KVM it never does.", \
 	"Look at the VMM."
