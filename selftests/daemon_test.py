@@ -19,9 +19,10 @@ import tempfile
 import threading
 import traceback
 
-from hb import TIMEOUT, TOP, Timeout, read, save, write
+from hb import TIMEOUT, TOP, read, save, write
+from journal import Entries, message_id, missed
 from monitor import TRACING
-from run import FAULT, FAULT_KO, Run, expect, play
+from run import Run, expect, play
 
 HEARTBEATD = f"{TOP}/build/bin/heartbeatd"
 NAME = 'web "1",\\é'     # what a VM may be called, at its worst
@@ -29,12 +30,11 @@ OPTION = NAME.replace(",", ",,")
 JOURNAL = "/run/systemd/journal/socket"
 
 
-class Heard:
-    """What is heard at a datagram socket, each a dict of its fields. A field is a line, as none here has lines."""
+class Heard(Entries):
+    """What is heard at a datagram socket. A field is a line, as none here has lines."""
 
     def __init__(self, path):
-        self.all = []
-        self._changed = threading.Condition()
+        super().__init__()
         os.makedirs(os.path.dirname(path), exist_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(path)
@@ -43,30 +43,7 @@ class Heard:
     def _listen(self):
         while True:
             lines = self._socket.recv(65536).decode().splitlines()
-            with self._changed:
-                self.all.append(dict(line.split("=", 1) for line in lines))
-                self._changed.notify_all()
-
-    def mark(self):
-        """The place from which on entries are new."""
-        with self._changed:
-            return len(self.all)
-
-    def wait(self, since=0, **fields):
-        """Wait for an entry with these fields, which may lack KVM_HEARTBEAT_; the entry."""
-        def find():
-            return next((entry for entry in self.all[since:] if all(
-                entry.get(name, entry.get(f"KVM_HEARTBEAT_{name}")) == value for name, value in fields.items())), None)
-        with self._changed:
-            if not self._changed.wait_for(find, TIMEOUT):
-                raise Timeout(f"waited {TIMEOUT} s for {fields}; heard: {self.all[since:]}")
-            return find()
-
-    def steps(self, since=0):
-        """The steps that were taken: (step, result)."""
-        with self._changed:
-            return [(entry["KVM_HEARTBEAT_STEP"], entry["KVM_HEARTBEAT_RESULT"]) for entry in self.all[since:]
-                    if "KVM_HEARTBEAT_POLICY" in entry]
+            self.add(dict(line.split("=", 1) for line in lines))
 
 
 class Daemon:
@@ -106,27 +83,9 @@ class Vm(Run):
             ["[policy test]", f"vm = {self.monitor.uuid}", f"qmp = {self.folder}/qmp",
              f"hook = {self.folder}/hook one two", *lines, ""]))
 
-    def freeze(self):
-        """Let all CPUs of the guest hang until it is reset; the moment before."""
-        self.guest.run(f"insmod {FAULT_KO}")
-        since = self.monitor.mark()
-        self.guest.send(f"echo 600000 > {FAULT}/freeze_ms")
-        return since
-
     def nmis(self):
         """How many NMIs KVM has injected. A guest that is frozen cannot print that it had one."""
         return sum(int(read(path)) for path in glob.glob(f"/sys/kernel/debug/kvm/{self.guest.pid}-*/nmi_injections"))
-
-    def revived(self, since):
-        """It was reset; it is alive again."""
-        self.monitor.wait_state("waiting", since)
-        self.wait_boot()
-        self.load()
-
-    def revive(self, since):
-        """Reset it by hand."""
-        self.guest.qmp("system_reset")
-        self.revived(since)
 
 
 def test_journal(vm):
@@ -203,17 +162,6 @@ def test_limit(vm):
     vm.daemon.stop()
 
 
-def message_id(name):
-    """The MESSAGE_ID of a kind of entry."""
-    return re.search(rf'{name}, "(\w+)"', read(f"{TOP}/tools/journal.h"))[1]
-
-
-def missed(vm, mark):
-    """What is said to have been missed: what to how often."""
-    entry = vm.journal.wait(mark, MESSAGE_ID=message_id("MISSED"))
-    return {what: int(number) for number, what in re.findall(r"(\d+) (outage|boot|reset)s?\b", entry["MESSAGE"])}
-
-
 def test_restart(vm):
     """What happens while heartbeatd does not run, or is killed, it tells when it runs again"""
     vm.configure("steps = hook", "delay = 100ms", "actions_max = 32", "cause = hung")
@@ -222,7 +170,7 @@ def test_restart(vm):
     vm.revive(since)
     mark = vm.journal.mark()
     vm.daemon = Daemon(vm)
-    expect(missed(vm, mark), {"outage": 1, "boot": 1, "reset": 1}, "missed")
+    expect(missed(vm.journal, mark), {"outage": 1, "boot": 1, "reset": 1}, "missed")
     expect(vm.journal.steps(mark), [], "steps about a guest that has come back")
 
     # It dies in the middle of an outage, in which a step was taken; the outage goes on, and no step is taken twice.
@@ -240,7 +188,7 @@ def test_restart(vm):
     vm.monitor.wait_state("unresponsive", since)
     mark = vm.journal.mark()
     vm.daemon = Daemon(vm)
-    expect(missed(vm, mark), {"outage": 1}, "missed")
+    expect(missed(vm.journal, mark), {"outage": 1}, "missed")
     vm.journal.wait(mark, STEP="hook", RESULT="done")
     vm.revive(since)
     vm.journal.wait(mark, STATE="alive", OLD="waiting")

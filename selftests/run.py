@@ -118,6 +118,24 @@ class Run:
         self.guest.run(f"insmod {GUEST_KO}")
         self.monitor.wait_state("alive", since)
 
+    def freeze(self):
+        """Let all CPUs of the guest hang until it is reset; the moment before."""
+        self.guest.run(f"insmod {FAULT_KO}")
+        since = self.monitor.mark()
+        self.guest.send(f"echo 600000 > {FAULT}/freeze_ms")
+        return since
+
+    def revived(self, since):
+        """It was reset; it is alive again."""
+        self.monitor.wait_state("waiting", since)
+        self.wait_boot()
+        self.load()
+
+    def revive(self, since):
+        """Reset it by hand."""
+        self.guest.qmp("system_reset")
+        self.revived(since)
+
     def no_trouble(self):
         """The guest's kernel has nothing to complain of since it booted. Asked before each of its ends."""
         for line in self.guest.run("dmesg").splitlines():

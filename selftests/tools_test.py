@@ -24,7 +24,7 @@ import pyte
 
 from hb import MS, SEC, TIMEOUT, TOP, Timeout, read, save, write
 from monitor import TRACING, TYPE, Monitor
-from run import FAULT, FAULT_KO, Run, expect, expect_in, play
+from run import Run, expect, expect_in, play
 
 CTL = f"{TOP}/build/bin/heartbeatctl"
 NAME = 'web "1",\\é'     # what a VM may be called, at its worst
@@ -140,20 +140,6 @@ class Vm(Run):
         for monitor in self.monitors:
             monitor.remove()
         self.guest, self.monitors = None, []
-
-    def freeze(self):
-        """Let all CPUs of the guest hang until it is reset; the moment before."""
-        self.guest.run(f"insmod {FAULT_KO}")
-        since = self.monitor.mark()
-        self.guest.send(f"echo 600000 > {FAULT}/freeze_ms")
-        return since
-
-    def revive(self, since):
-        """Reset it; it is alive again."""
-        self.guest.qmp("system_reset")
-        self.monitor.wait_state("waiting", since)
-        self.wait_boot()
-        self.load()
 
 
 def test_list_and_resolve(vm):
