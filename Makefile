@@ -51,7 +51,7 @@ matrix:
 	@selftests/matrix $(N)
 
 # What takes too long for check: mutants of pure files, mutated streams, a host and a guest that look for data races,
-# migrations, newer QEMUs, two hosts that Prometheus watches, packages in all Debians, and boots.
+# migrations, newer QEMUs, two hosts that Prometheus watches, a host with systemd, packages in all Debians, and boots.
 STREAMS ?= 1000000
 MIGRATIONS ?= 200
 CANCELLED ?= 50
@@ -65,6 +65,7 @@ torture:
 	@selftests/pairs
 	@selftests/qemus
 	@selftests/fleet
+	@selftests/service
 	@selftests/packages
 	@selftests/boots $(BOOTS)
 
