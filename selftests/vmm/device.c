@@ -19,6 +19,7 @@
 struct device devices[MAX_DEVICES];
 unsigned int nr_devices = 1;
 size_t touched;
+bool careless;
 
 static int kvm_vfio = -1;
 
@@ -105,9 +106,10 @@ void device_access(struct kvm_run *run)
 	__u64 nr = (run->mmio.phys_addr - BAR0(0)) / BAR_STRIDE;
 	struct device *dev = &devices[nr < nr_devices ? nr : 0];
 	__u64 offset = run->mmio.phys_addr - BAR0(dev->nr);
+	bool beyond = offset >= dev->regs.size || offset + run->mmio.len > dev->regs.size;
 	ssize_t ret;
 
-	if (offset >= dev->regs.size || offset + run->mmio.len > dev->regs.size)
+	if (beyond && !careless)
 		errx(1, "the guest wants what is not there, at %#llx", run->mmio.phys_addr);
 	if (touched)
 		touch_memory();
@@ -118,8 +120,16 @@ void device_access(struct kvm_run *run)
 		ret = pwrite(dev->monitor.device, run->mmio.data, run->mmio.len, offset);
 	else
 		ret = pread(dev->monitor.device, run->mmio.data, run->mmio.len, offset);
-	if (ret != run->mmio.len)
+	if (beyond && ret >= 0)
+		errx(1, "the device takes an access at %#llx, where it has no BAR0",
+		     offset - dev->regs.offset);
+	if (!beyond && ret != run->mmio.len)
 		err(1, "cannot pass on an access at %#llx of BAR0", offset - dev->regs.offset);
+}
+
+void device_reset(struct device *dev)
+{
+	check(ioctl(dev->monitor.device, VFIO_DEVICE_RESET), "VFIO_DEVICE_RESET");
 }
 
 /*

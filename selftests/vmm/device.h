@@ -33,10 +33,13 @@ extern struct device devices[];
 extern unsigned int nr_devices;
 /* Bytes of new memory that each access uses which this program passes on. */
 extern size_t touched;
+/* Pass on what is beyond BAR0, too, which the device has to refuse. */
+extern bool careless;
 
 void devices_open(unsigned int nr_vcpus, bool ioeventfd);
 void devices_close(void);
 void device_access(struct kvm_run *run);
+void device_reset(struct device *dev);
 __u32 device_config(const struct device *dev, __u64 *interval_ns);
 
 #endif

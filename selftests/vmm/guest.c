@@ -14,6 +14,7 @@
 
 #include "device.h"
 #include "guest.h"
+#include "hostile.h"
 #include "kvm_heartbeat.h"
 #include "vm.h"
 
@@ -151,6 +152,7 @@ static const struct guest guests[] = {
 	{ .name = "halt", .entry = guest_stop, .silent = true },
 	{ .name = "fail", .entry = guest_fail, .silent = true },
 	{ .name = "storm", .entry = guest_ring },	/* from 0 on: 2^64 times */
+	{ .name = "hostile", .entry = guest_code, .counted = true, .hostile = true },
 	{}
 };
 
@@ -231,6 +233,9 @@ void guest_begin(const struct guest_run *how, unsigned int nr, struct kvm_regs *
 		       cpu * sizeof(struct kvm_heartbeat_slot),
 		.rbx = how->count, .rcx = how->then_halt,
 	};
+
+	if (how->guest->hostile)
+		hostile_begin(nr, r);
 
 	/* KVM's local APIC counts nanoseconds, in 32 bits. */
 	r->r8 = device_config(dev, &r->r9);

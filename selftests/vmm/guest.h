@@ -12,18 +12,21 @@
 /* To these ports each vCPU says that it has begun, and that it has done what it had to. */
 #define PORT_BEGUN	0x10
 #define PORT_DONE	0x11
+/* By this one it has the VMM reset the device. */
+#define PORT_RESET	0x12
 
 struct guest {
 	const char *name, *entry;
 	bool counted;		/* is done, and measured */
 	bool silent;		/* at some time */
 	bool beats;		/* every interval, until it is told to fall silent */
+	bool hostile;		/* hostile.c has its code */
 };
 
 /* How it is to go: how often, and what then. */
 struct guest_run {
 	const struct guest *guest;
-	__u64 count;
+	__u64 count, seed;
 	bool then_halt;
 };
 

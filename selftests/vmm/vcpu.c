@@ -139,16 +139,20 @@ void vcpus_close(void)
 	free(vcpus);
 }
 
+int vcpu_tsc_khz(const struct vcpu *vcpu)
+{
+	return check(ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0), "KVM_GET_TSC_KHZ");
+}
+
 /* Say what it cost. The exit by which it comes here is not counted. */
 static void vcpu_done(struct vcpu *vcpu)
 {
 	__u64 exits = vcpu_exits(vcpu) - vcpu->exits_begun - 1;
-	int khz = check(ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0), "KVM_GET_TSC_KHZ");
 	struct kvm_regs r;
 
 	check(ioctl(vcpu->fd, KVM_GET_REGS, &r), "KVM_GET_REGS");
 	printf("%s count=%llu ns=%.0f exits=%llu\n", running.guest->name, running.count,
-	       (r.r15 - r.r14) * 1e6 / khz, exits);
+	       (r.r15 - r.r14) * 1e6 / vcpu_tsc_khz(vcpu), exits);
 	eventfd_write(done, 1);
 }
 
@@ -188,6 +192,10 @@ static void vcpu_run(struct vcpu *vcpu)
 			if (run->io.port == PORT_DONE) {
 				vcpu_done(vcpu);
 				return;
+			}
+			if (run->io.port == PORT_RESET) {
+				device_reset(&devices[0]);
+				break;
 			}
 			vcpu->exits_begun = vcpu_exits(vcpu);
 			sem_post(&begun);

@@ -42,6 +42,7 @@ extern struct vcpu *vcpus;
 
 void vcpus_open(void);
 void vcpus_close(void);
+int vcpu_tsc_khz(const struct vcpu *vcpu);
 void threads_open(void);
 void threads_close(void);
 

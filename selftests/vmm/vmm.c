@@ -29,6 +29,7 @@
 
 #include "device.h"
 #include "guest.h"
+#include "hostile.h"
 #include "image.h"
 #include "migrate.h"
 #include "vcpu.h"
@@ -83,7 +84,12 @@ static noreturn void print_usage(void)
 	      "  spin, halt  that, at once\n"
 	      "  fail        do what KVM cannot emulate, so that KVM gives the guest up\n"
 	      "  storm       ring for ever, as fast as it goes, on each vCPU\n"
-	      "All but ring and pulse say 'up' when all vCPUs run.\n", stderr);
+	      "  hostile N SEED\n"
+	      "              whatever a guest can do to its host, in N phases, and not armed at first;\n"
+	      "              then shut down, and say so as ring does. The same seed makes each vCPU do\n"
+	      "              the same. This program resets the device when the guest tells it to, passes\n"
+	      "              on what is beyond BAR0, and does not end before a signal comes\n"
+	      "All but ring, pulse and hostile say 'up' when all vCPUs run.\n", stderr);
 	exit(2);
 }
 
@@ -192,7 +198,7 @@ static __u64 run_rounds(void)
 		stop_vcpus();
 		if (!silent || ++round == rounds)
 			break;
-		check(ioctl(devices[0].monitor.device, VFIO_DEVICE_RESET), "VFIO_DEVICE_RESET");
+		device_reset(&devices[0]);
 		/* Or what was said of this round might be taken for the next. */
 		if (!wait_state(state, "waiting"))
 			break;
@@ -223,16 +229,23 @@ static void parse_guest(int argc, char **argv)
 {
 	const struct guest *guest = argc ? guest_find(argv[0]) : NULL;
 
-	if (!guest || argc > (guest->beats ? 3 : 1 + guest->counted))
+	if (!guest || argc > (guest->beats ? 3 : 1 + guest->counted + guest->hostile))
 		print_usage();
 	how.guest = guest;
 	if (argc > 1)
 		how.count = parse(argv[1], "a number of times", UINT64_MAX);
 	if (guest->counted && !how.count)
 		print_usage();
-	how.then_halt = !strcmp(argv[argc > 2 ? 2 : 0], "halt");
-	if (argc > 2 && !how.then_halt && strcmp(argv[2], "spin"))
-		print_usage();
+	if (guest->hostile) {
+		if (argc < 3 || !devices[0].uuid || nr_devices > 1)
+			errx(2, "hostile needs a number of phases, a seed, and one monitor (-m)");
+		how.seed = parse(argv[2], "a seed", UINT64_MAX);
+		careless = true;
+	} else {
+		how.then_halt = !strcmp(argv[argc > 2 ? 2 : 0], "halt");
+		if (argc > 2 && !how.then_halt && strcmp(argv[2], "spin"))
+			print_usage();
+	}
 	if (rounds && !(devices[0].uuid && (guest->silent || (guest->beats && how.count))))
 		errx(2, "-r is for a guest with a monitor that falls silent: beat K, spin or halt");
 	if (rounds && nr_devices > 1)
@@ -240,7 +253,7 @@ static void parse_guest(int argc, char **argv)
 	if (guest->beats && !devices[0].uuid)
 		errx(2, "beat needs a monitor (-m), which has the interval");
 	if (output && (!devices[0].uuid || guest->counted || rounds))
-		errx(2, "-o is for a guest with a monitor, not for ring and pulse, nor for -r");
+		errx(2, "-o is for a guest with a monitor, not for ring, pulse, hostile and -r");
 }
 
 /* The main thread hears of signals by poll(2). Before there are threads: they inherit the mask. */
@@ -316,6 +329,8 @@ int main(int argc, char **argv)
 	memory_open(nr_vcpus);
 	vcpus_open();
 	devices_open(nr_vcpus, ioeventfd);
+	if (!input && how.guest->hostile)
+		hostile_open(&how, nr_vcpus, vcpu_tsc_khz(&vcpus[0]));
 	signals_open();
 	threads_open();
 
@@ -337,7 +352,11 @@ int main(int argc, char **argv)
 		silences = run_rounds();
 		printf("rounds %llu\n", silences);
 	} else {
-		wait_done();
+		/* Who hears from the vCPUs that they are done may have signalled already. */
+		if (!input && how.guest->hostile)
+			wait_for(-1, 0);
+		else
+			wait_done();
 		stop_vcpus();
 	}
 
@@ -345,6 +364,8 @@ int main(int argc, char **argv)
 	close(signals);
 	devices_close();
 	vcpus_close();
+	if (!input && how.guest->hostile)
+		hostile_close();
 	memory_close();
 	vm_close();
 	return 0;
