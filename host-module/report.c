@@ -383,3 +383,18 @@ void kvmhb_report_action(struct kvmhb_reporter *reporter, const struct kvmhb_act
 	snprintf(result, sizeof(result), "HEARTBEAT_RESULT=%s", kvmhb_result_word(action->result));
 	report_uevent(dev, verdict, action->vmm_pid, text, what, result);
 }
+
+/**
+ * kvmhb_report_refusal - log why a VM that was to come cannot go on here
+ * @reporter: the monitor's part; nobody needs to serialise this
+ * @why: what is wrong
+ *
+ * A VMM may try as often as it likes. The limit is its monitor's, so it hides nothing that is said
+ * of others; and it is not that of outages.
+ */
+void kvmhb_report_refusal(struct kvmhb_reporter *reporter, const char *why)
+{
+	if (___ratelimit(&reporter->limit, dev_name(reporter->dev)) &&
+	    report_may_log(reporter, false))
+		dev_err(reporter->dev, "the guest cannot go on here: %s\n", why);
+}

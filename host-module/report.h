@@ -80,6 +80,7 @@ void kvmhb_reporter_init(struct kvmhb_reporter *reporter, struct device *dev);
 void kvmhb_report(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition);
 void kvmhb_report_again(struct kvmhb_reporter *reporter, const struct kvmhb_transition *transition);
 void kvmhb_report_action(struct kvmhb_reporter *reporter, const struct kvmhb_action *action);
+void kvmhb_report_refusal(struct kvmhb_reporter *reporter, const char *why);
 void kvmhb_report_flush(struct kvmhb_reporter *reporter);
 
 #endif /* KVMHB_REPORT_H */

@@ -136,8 +136,7 @@ static int transfer_refuse(struct kvmhb_transfer *transfer, int error, const cha
 	lockdep_assert_held(&transfer->lock);
 
 	if (!transfer->refused) {
-		dev_err_ratelimited(transfer->hb->monitor.tally.dev,
-				    "the guest cannot go on here: %s\n", why);
+		kvmhb_report_refusal(&transfer->hb->monitor.reporter, why);
 		transfer->refused = error;
 		if (transfer->whole)
 			transfer_undo(transfer);

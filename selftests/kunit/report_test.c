@@ -13,6 +13,8 @@ static struct {
 	char line[256], uevent[512];
 } heard;
 
+static const char error_level[] = KERN_ERR;
+
 static __printf(3, 4) void hear_line(const char *level, const struct device *dev,
 				     const char *fmt, ...)
 {
@@ -48,6 +50,8 @@ static void hear_notification(struct kobject *kobj, const char *dir, const char 
 
 #undef dev_printk
 #define dev_printk hear_line
+#undef dev_err
+#define dev_err(dev, ...) hear_line(error_level, dev, __VA_ARGS__)
 #define kobject_uevent_env hear_uevent
 #define sysfs_notify hear_notification
 
@@ -265,10 +269,38 @@ static void report_window_of_all(struct kunit *test)
 	memset(windows, 0, sizeof(windows));
 }
 
+/* Whoever tries without end is told no more; others are, and that his guest is dead is said. */
+static void report_refusals(struct kunit *test)
+{
+	const struct kvmhb_transition outage = from_to(KVMHB_LATE, KVMHB_UNRESPONSIVE);
+	static struct device dev = { .init_name = "kvm_heartbeat_kunit" };
+	static struct device other_dev = { .init_name = "kvm_heartbeat_kunit_other" };
+	static struct kvmhb_reporter reporter, other;	/* large, with lockdep */
+	unsigned int i;
+
+	memset(windows, 0, sizeof(windows));
+	KUNIT_ASSERT_EQ(test, kvmhb_reports_init(), 0);
+	listen(test);
+	kvmhb_reporter_init(&reporter, &dev);
+	kvmhb_reporter_init(&other, &other_dev);
+	for (i = 0; i < 3 * REPORT_BURST; i++)
+		kvmhb_report_refusal(&reporter, "it is none");
+	KUNIT_EXPECT_EQ(test, heard.lines, REPORT_BURST);
+	KUNIT_EXPECT_STREQ(test, heard.line, "3 the guest cannot go on here: it is none\n");
+	kvmhb_report_refusal(&other, "it is none");
+	KUNIT_EXPECT_EQ(test, heard.lines, REPORT_BURST + 1);
+	kvmhb_report(&reporter, &outage);
+	KUNIT_EXPECT_EQ(test, heard.lines, REPORT_BURST + 2);
+	heard.listens = false;
+	kvmhb_report_flush(&reporter);
+	kvmhb_reports_exit();
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(report_lines),
 	KUNIT_CASE(report_uevents),
 	KUNIT_CASE(report_flood),
+	KUNIT_CASE(report_refusals),
 	KUNIT_CASE(report_window_of_all),
 	{}
 };

@@ -61,9 +61,6 @@ TEST_F(pair, migration_refused)
 		given = rows[i].longer < 0 && (size_t)-rows[i].longer > length ? 0 :
 			length + rows[i].longer;
 
-		/* Of such lines there are ten in 5 s at the most. */
-		if (i == 9)
-			sleep(6);
 		log = log_open();
 		reasons = log_open();
 		ASSERT_EQ(0, mig_set(to, VFIO_DEVICE_STATE_RESUMING, &fd));
@@ -89,6 +86,46 @@ TEST_F(pair, migration_refused)
 	ASSERT_EQ(0, mig_load(to, good, length));
 	EXPECT_TRUE(is(to, "paused", "paused"));
 	EXPECT_EQ(1, attr(to, "beats"));
+}
+
+/* A device that refuses a stream which is none: how many lines say so. */
+static unsigned int refuse_once(struct monitor *m)
+{
+	static const __u8 nothing[64];
+	unsigned int lines;
+	int fd, log;
+
+	log = log_open();
+	if (mig_set(m, VFIO_DEVICE_STATE_RESUMING, &fd) ||
+	    write_stream(fd, nothing, sizeof(nothing), sizeof(nothing)) != -EPROTO)
+		return -1;
+	lines = log_lines(log, "no stream of a heartbeat device");
+	close(log);
+	close(fd);
+	return ioctl(m->device, VFIO_DEVICE_RESET) ? -1 : lines;
+}
+
+/* A VMM that tries without end is told no more, and nobody else is told less for that. */
+TEST_F(pair, migration_refusals_are_a_vmms_own)
+{
+	double begin = now_s();
+	unsigned int lines = 0, one;
+	int i, log;
+
+	for (i = 0; i < 1000; i++) {
+		one = refuse_once(&self->from);
+		ASSERT_GE(1, one);
+		lines += one;
+	}
+	EXPECT_LE(1, lines);
+	EXPECT_GE(20 * ((now_s() - begin) / 10 + 2), lines);
+	EXPECT_EQ(1, refuse_once(&self->to));
+
+	/* Nor does it hide that its own guest is dead. */
+	log = log_open();
+	say(&self->from, KVM_HEARTBEAT_PANIC);
+	EXPECT_EQ(1, log_lines(log, "guest is panicked"));
+	close(log);
 }
 
 /* A few changes of any kind; returns the new length. */
