@@ -2,7 +2,9 @@
 /*
  * What is done about a guest that is dead, how often, and when nothing is
  */
+#include <linux/sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "vfio_test.h"
@@ -177,6 +179,42 @@ TEST(kill_races_the_end)
 	vmm = start_vmm(&m, true);
 	ASSERT_EQ(vmm, waitpid(vmm, &status, 0));
 	EXPECT_EQ(0, monitor_remove(&m));
+}
+
+/* The VMM has left its files to another process, and has ended; a third one has its number now. */
+TEST(kill_spares_who_has_its_number)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid_size = 1 };
+	struct monitor *m;
+	pid_t vmm, other;
+	int status;
+
+	m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, m);
+	ASSERT_EQ(0, monitor_create(m, '1'));
+	ASSERT_EQ(0, react_to_panics(m, "kill"));
+	vmm = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (!vmm)
+		_exit(monitor_open(m) ? 1 : 0);
+	ASSERT_EQ(vmm, waitpid(vmm, &status, 0));
+	ASSERT_EQ(0, status);
+	args.set_tid = (__u64)(uintptr_t)&vmm;
+	other = syscall(SYS_clone3, &args, sizeof(args));
+	if (!other)
+		for (;;)
+			pause();
+	ASSERT_EQ(vmm, other);
+
+	say(m, KVM_HEARTBEAT_ARM);
+	say(m, KVM_HEARTBEAT_PANIC);
+	EXPECT_TRUE(becomes(m, "last_result", "gone"));
+	EXPECT_STREQ("kill", attr_text(m, "last_action"));
+	EXPECT_EQ(0, waitpid(other, &status, WNOHANG));
+	kill(other, SIGKILL);
+	waitpid(other, &status, 0);
+	monitor_close(m);
+	EXPECT_EQ(0, monitor_remove(m));
+	munmap(m, sizeof(*m));
 }
 
 /* VMs that are about to move while steps are due: none is taken of one that does not run. */
