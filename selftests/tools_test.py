@@ -27,7 +27,7 @@ from monitor import TRACING, TYPE, Monitor
 from run import Run, expect, expect_in, play
 
 CTL = f"{TOP}/build/bin/heartbeatctl"
-NAME = 'web "1",\\é'     # what a VM may be called, at its worst
+NAME = 'web "1",\\é|\'='  # what a VM may be called, at its worst
 OPTION = NAME.replace(",", ",,")
 
 
@@ -251,6 +251,11 @@ def test_outage(vm):
         status, line, _ = run_ctl("check")
         expect((status, line.startswith("HEARTBEAT CRITICAL: 1 of 2 well, ")), (2, True), f"check: {line}")
         expect(" critical=1;;;0;2 " in line, True, f"performance data: {line}")
+        # What divides the parts of a plugin's output is not in a name.
+        plain = re.sub("[|'=]", "_", NAME)
+        text, data = run_ctl("check", NAME)[1].split("|")
+        expect(f", {plain} is unresponsive (hung)" in text, True, f"text: {text}")
+        expect(f" '{plain} last beat'=" in data, True, f"performance data: {data}")
         ctl("mute", NAME, "10m")
         expect(run_ctl("check")[0], 0, "check of a muted VM")
         ctl("mute", NAME, "0")
