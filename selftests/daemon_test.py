@@ -19,6 +19,7 @@ import tempfile
 import threading
 import traceback
 
+import files
 from hb import TIMEOUT, TOP, read, save, write
 from journal import Entries, message_id, missed
 from monitor import TRACING
@@ -53,7 +54,8 @@ class Daemon:
         since = vm.manager.mark()
         self.process = subprocess.Popen(
             [HEARTBEATD, "--config", vm.folder, "--state", f"{vm.folder}/state", *args], stdin=subprocess.DEVNULL,
-            env=os.environ | {"NOTIFY_SOCKET": vm.manager_path, "JOURNAL_STREAM": "8:1"}, text=True, **options)
+            env=os.environ | {"NOTIFY_SOCKET": vm.manager_path, "JOURNAL_STREAM": "8:1"}, text=True, umask=0,
+            **options)
         vm.manager.wait(since, READY="1")
 
     def stop(self, number=signal.SIGTERM, status=0):
@@ -101,6 +103,16 @@ def test_journal(vm):
            {"VM": NAME, "CAUSE": "none", "VMM_PID": str(vm.guest.pid)})
     expect((alive["MESSAGE"], alive["PRIORITY"]), (f"{NAME}: waiting -> alive (none)", "6"))
     expect(alive["MESSAGE_ID"], message_id("TRANSITION"), "MESSAGE_ID")
+
+
+def test_files(vm):
+    """What heartbeatd saves, root alone may read, whatever mask it was started with; the documentation has all of it"""
+    files.judge("What heartbeatd makes", {
+        name: files.owned(f"{vm.folder}/{name}") for name in os.listdir(vm.folder)
+        if name.startswith("state") and name != "state.new"})
+    unit = read(f"{TOP}/tools/systemd/heartbeatd.service").splitlines()
+    expect([line for line in unit if line.startswith("StateDirectory")],
+           ["StateDirectory=kvm-heartbeat", "StateDirectoryMode=0700"], "the folder")
 
 
 def test_dry_run(vm):
@@ -230,7 +242,7 @@ def test_come_and_go(vm):
            "trace instances that are left")
 
 
-TESTS = [test_journal, test_dry_run, test_steps, test_limit, test_restart, test_mute, test_come_and_go]
+TESTS = [test_journal, test_files, test_dry_run, test_steps, test_limit, test_restart, test_mute, test_come_and_go]
 
 
 def main():

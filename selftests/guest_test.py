@@ -10,6 +10,7 @@ out what depends on one side's kernel alone. TEST is a name of the list below, a
 The number is the guest's kernel, one of those that `host` was given.
 """
 
+import glob
 import os
 import re
 import signal
@@ -17,8 +18,9 @@ import sys
 import tempfile
 import traceback
 
+import files
 from hb import MS, SEC, TOP, kernels, read, save, series
-from monitor import Monitor
+from monitor import TRACING, TYPE, Monitor
 from run import (BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, PARAMETERS, Run, as_outage, dynamic, expect, expect_in,
                  play, vms, test_kexec, test_reboot)   # pylint: disable=unused-import
 
@@ -53,6 +55,29 @@ def test_alive(run):
         pulses, flags = run.pulses(cpu)
         expect_in(pulses, 2, 10**6, f"pulses of CPU {cpu}")
         expect(flags, 1, f"flags of CPU {cpu}")
+
+
+def test_files(run):
+    """Each file of monitors, modules and device, on both sides, is in the documentation with its mode, and no other"""
+    folder = run.monitor.dir
+    files.judge("In a monitor's folder ``heartbeat/``", files.below(f"{folder}/heartbeat"))
+    files.judge("In a monitor's own folder", files.below(folder))
+    files.judge("In the folder of the type", files.below(TYPE))
+    files.judge("Parameters of the host's module", files.below("/sys/module/kvm_heartbeat/parameters"))
+    events = f"{TRACING}/events/kvm_heartbeat"
+    files.judge("Trace events", files.below(events) | {
+        os.path.relpath(path, events): files.owned(path) for path in glob.glob(f"{events}/*/enable")})
+    expect(files.owned(TRACING), "0700 root:root", "the folder above all events")
+    files.judge("Device nodes of the host", files.below("/dev/vfio", folders=True))
+    expect(glob.glob("/sys/kernel/debug/*heartbeat*"), [], "what is in debugfs")
+
+    def in_guest(paths):
+        root = {"0 0": "root:root"}
+        seen = (line.split(None, 1) for line in run.guest.run(f"stat -c '%a %u %g %n' {paths}").splitlines())
+        rows = [(mode, *rest.rsplit(None, 1)) for mode, rest in seen]
+        return {os.path.basename(path): f"{int(mode, 8):04o} {root.get(owner, owner)}" for mode, owner, path in rows}
+    files.judge("Parameters of the guest's module", in_guest(f"{PARAMETERS}/*"))
+    files.judge("The device in the guest", in_guest(f"{DRIVER}/0*/resource* /dev/watchdog*"))
 
 
 def retune(run, interval_ns):
@@ -749,14 +774,14 @@ def test_nothing_is_left(run):
         expect(os.system(command), 0, command)
 
 
-ALL = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "retuning_without_interrupt", "freeze",
-       "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "blocked", "systemd", "requests",
-       "backtrace", "dump_refused", "cpu_hotplug", "isolated_cpu", "unload", "hostile_guest", "reset", "device_reset",
-       "kexec", "reboot", "hot_unplug", "removal_unplugs", "native_unplug", "panic", "power_off", "suspend",
-       "hibernate", "kill", "nothing_is_left"]
-BRIEF = ["waiting_until_the_driver_comes", "alive", "retuning_by_interrupt", "freeze",
-         "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "blocked", "unload", "hot_unplug", "power_off",
-         "nothing_is_left"]
+ALL = ["waiting_until_the_driver_comes", "alive", "files", "retuning_by_interrupt", "retuning_without_interrupt",
+       "freeze", "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "watchdog", "blocked", "systemd",
+       "requests", "backtrace", "dump_refused", "cpu_hotplug", "isolated_cpu", "unload", "hostile_guest", "reset",
+       "device_reset", "kexec", "reboot", "hot_unplug", "removal_unplugs", "native_unplug", "panic", "power_off",
+       "suspend", "hibernate", "kill", "nothing_is_left"]
+BRIEF = ["waiting_until_the_driver_comes", "alive", "files", "retuning_by_interrupt", "freeze",
+         "evidence_of_a_spinning_guest", "evidence_of_a_stopped_vmm", "blocked", "unload", "hot_unplug",
+         "power_off", "nothing_is_left"]
 
 
 def main():
