@@ -257,8 +257,8 @@ class Reader:
 
     def listen(self):
         """kvm-heartbeat-metrics.socket"""
-        address = Unit("/etc/systemd/system/kvm-heartbeat-metrics.socket").settings["ListenStream"]
-        self.units.append(Unit("/etc/systemd/system/kvm-heartbeat-metrics@.service"))
+        address = Unit(f"{TOP}/tools/systemd/kvm-heartbeat-metrics.socket").settings["ListenStream"]
+        self.units.append(Unit(f"{TOP}/tools/systemd/kvm-heartbeat-metrics@.service"))
         process = self.units[-1].start("systemd-socket-activate", "--accept", "--inetd", "-l", address,
                                        stderr=subprocess.PIPE, text=True)
         expect("Listening on" in process.stderr.readline(), True, "whether it listens")
@@ -266,7 +266,7 @@ class Reader:
     @staticmethod
     def write_textfile():
         """kvm-heartbeat-metrics.timer"""
-        unit = Unit("/etc/systemd/system/kvm-heartbeat-metrics.service")
+        unit = Unit(f"{TOP}/tools/systemd/kvm-heartbeat-metrics.service")
         folder = unit.settings["WorkingDirectory"].removeprefix("-")
         os.makedirs(folder)
         expect(unit.start(cwd=folder).wait(TIMEOUT), 0, "status of the service")

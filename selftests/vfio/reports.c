@@ -59,15 +59,22 @@ bool is(struct monitor *m, const char *state, const char *cause)
 	return !strcmp(now, state) && !strcmp(attr_text(m, "cause"), cause);
 }
 
-/* Wait, by poll(2) on the state, until a file says as given. */
+/* The file to poll for a file: steps have their own, all else changes with the state. */
+static const char *polled_for(const char *name)
+{
+	return !strcmp(name, "actions") || !strncmp(name, "last_", 5) ? name : "state";
+}
+
+/* Wait, by poll(2), until a file says as given. */
 bool becomes(struct monitor *m, const char *name, const char *text)
 {
-	struct pollfd pfd = { .fd = open(attr_path(m, "state"), O_RDONLY), .events = POLLPRI };
+	struct pollfd pfd = { .events = POLLPRI };
+	char seen[64];
 	bool ok = false;
-	char state[32];
 
-	/* Reading the state is what makes poll wait for the next one. */
-	while (pread(pfd.fd, state, sizeof(state), 0) > 0) {
+	pfd.fd = open(attr_path(m, polled_for(name)), O_RDONLY);
+	/* To read it is what makes poll wait for the next change. */
+	while (pread(pfd.fd, seen, sizeof(seen), 0) > 0) {
 		ok = !strcmp(attr_text(m, name), text);
 		if (ok || poll(&pfd, 1, PATIENCE_MS) != 1)
 			break;
