@@ -50,8 +50,9 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
-# What takes too long for check: mutants of pure files, mutated streams, hostile guests, a host and a guest that look for data
-# races, migrations, newer QEMUs, two hosts that Prometheus watches, a host with systemd, packages in all Debians, and boots.
+# What takes too long for check: mutants of pure files, mutated streams, the commands of the documents, hostile guests, a host
+# and a guest that look for data races, migrations, newer QEMUs, two hosts that Prometheus watches, a host with systemd,
+# packages in all Debians, and boots.
 STREAMS ?= 1000000
 MIGRATIONS ?= 200
 CANCELLED ?= 50
@@ -60,7 +61,7 @@ torture:
 	@KVMHB_FUZZ=2000 selftests/check debug
 	@selftests/twin/mutate.py
 	@selftests/fuzz/stream $(STREAMS)
-	@selftests/check hostile kcsan kcsan-guest
+	@selftests/check documents hostile kcsan kcsan-guest
 	@selftests/migrations $(MIGRATIONS) $(CANCELLED)
 	@selftests/pairs
 	@selftests/qemus

@@ -162,7 +162,8 @@ class Reader:
     def prepare(self):
         """Have a host as the documents expect it: with a checkout that is built, modules where modprobe looks, and
         folders that can be written to."""
-        os.environ |= {"PATH": f"{TOP}/build/bin:{os.environ['PATH']}", "TERM": "vt100", "COLUMNS": "80", "LINES": "24"}
+        os.environ |= {"PATH": f"{TOP}/build/bin:{os.environ['PATH']}", "TERM": "vt100", "COLUMNS": "80", "LINES": "24",
+                       "SYSTEMD_IGNORE_CHROOT": "1"}   # the rig's root is one, where udevadm would do nothing
         version = os.uname().release
         kernel = f"{os.environ['KVMHB_CACHE']}/kernels/{version}/lib/modules/{version}"
         succeed("insmod", f"{kernel}/kernel/fs/overlayfs/overlay.ko.xz")
@@ -186,7 +187,7 @@ class Reader:
                         os.symlink(f"{kernel}/{path}", f"{modules}/{os.path.basename(path)}")
         succeed("depmod")
         for folder in "/etc/kvm-heartbeat", "/etc/kvm-heartbeat.new":
-            os.makedirs(folder)
+            os.makedirs(folder, exist_ok=True)
             write(f"{folder}/policy.conf", policies())
         succeed("rmmod", "kvm_heartbeat")
         self.journal = subprocess.Popen(["/usr/lib/systemd/systemd-journald"], stdin=subprocess.DEVNULL)
@@ -268,7 +269,7 @@ class Reader:
         """kvm-heartbeat-metrics.timer"""
         unit = Unit(f"{TOP}/tools/systemd/kvm-heartbeat-metrics.service")
         folder = unit.settings["WorkingDirectory"].removeprefix("-")
-        os.makedirs(folder)
+        os.makedirs(folder, exist_ok=True)
         expect(unit.start(cwd=folder).wait(TIMEOUT), 0, "status of the service")
 
     # What the documents say
