@@ -128,6 +128,19 @@ static void armed_states(struct kunit *test)
 	}
 }
 
+static void states_of_the_dead(struct kunit *test)
+{
+	enum kvmhb_state state;
+
+	for (state = 0; state < KVMHB_NR_STATES; state++) {
+		const char *word = kvmhb_state_word(state);
+
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_state_is_outage(state),
+				    !strcmp(word, "unresponsive") || !strcmp(word, "panicked"),
+				    "%s", word);
+	}
+}
+
 /* Who is taken for dead, or for dumping, by conclusion alone. */
 static void beats_of_the_dead(struct kunit *test)
 {
@@ -230,6 +243,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(lifecycle_words),
 	KUNIT_CASE(goodbye_lasts_until_the_guest_arms),
 	KUNIT_CASE(armed_states),
+	KUNIT_CASE(states_of_the_dead),
 	KUNIT_CASE(beats_of_the_dead),
 	KUNIT_CASE(names_are_the_documented_words),
 	KUNIT_CASE(list_of_cpus_leaves_room),
