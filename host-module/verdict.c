@@ -200,13 +200,18 @@ static enum kvmhb_cause why_silent(const struct kvmhb_case *c)
 	return KVMHB_CAUSE_UNKNOWN;
 }
 
-/* A guest that comes back to life takes interrupts, and pulses, just before it beats. */
+/*
+ * A guest that comes back to life takes interrupts, and pulses, just before it beats. A look in
+ * between, of which there may be any number, neither judges that nor begins it anew.
+ */
 static struct kvmhb_ruling rule_stirring(const struct kvmhb_case *c, u64 pulse_ns)
 {
+	u64 left_ns = c->stirred ? kvmhb_minus(pulse_ns, c->window_ns) : pulse_ns;
+
 	return (struct kvmhb_ruling) {
 		.verdict = c->so_far,
-		.look_in_ns = pulse_ns,
-		.new_window = true,
+		.look_in_ns = max(left_ns, LOOK_MIN_NS),
+		.new_window = !c->stirred,
 		.stirs = true,
 	};
 }
@@ -236,7 +241,8 @@ static struct kvmhb_ruling rule_overdue(const struct kvmhb_case *c)
 	/* What is silent is late first, however long the silence. */
 	if (c->so_far.state != KVMHB_LATE && c->so_far.state != KVMHB_UNRESPONSIVE)
 		return rule_look_in(c, say_late(KVMHB_CAUSE_NONE), 0);
-	if (c->pulsing && c->so_far.state == KVMHB_UNRESPONSIVE && !c->stirred)
+	if (c->so_far.state == KVMHB_UNRESPONSIVE &&
+	    (c->stirred ? c->window_ns < pulse_ns : c->pulsing))
 		return rule_stirring(c, pulse_ns);
 	if (c->pulsing)
 		return rule_look_in(c, say_late(KVMHB_CAUSE_BEAT_LOST), U64_MAX);

@@ -27,7 +27,7 @@
  * @dead: KVM has given the VM up
  * @oopsed: the guest said, just before it fell silent, that its kernel met a fault
  * @pulsing: some slot moved since a beat was due
- * @stirred: the look before saw its first sign of life since it was accused
+ * @stirred: at the look before it was given time to beat, see &kvmhb_ruling.stirs
  * @partial: a CPU's slot is stale
  * @softlockup: a CPU's scheduler is stale
  * @blocked: a task of it waits for storage for too long
@@ -68,7 +68,7 @@ struct kvmhb_case {
  * @verdict: state and cause
  * @look_in_ns: when to look again, ns from now, or %KVMHB_NO_DEADLINE
  * @new_window: what the vCPUs did until now is judged and no sign of anything later
- * @stirs: an accused guest shows its first sign of life
+ * @stirs: an accused guest shows its first sign of life, and is given time to beat
  */
 struct kvmhb_ruling {
 	struct kvmhb_verdict verdict;

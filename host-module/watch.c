@@ -297,6 +297,7 @@ static void watch_begin(struct kvmhb_watch *watch, struct kvm *kvm)
 	u64 waited_ns = 0;
 
 	watch->seen_at_ns = ktime_get_ns();
+	watch->stirs = false;
 	watch->out = false;
 	watch->resuming = false;
 	watch->host_late = false;

@@ -85,7 +85,7 @@ struct kvmhb_vcpu_watch {
  * @waited_ns: of @denied_ns, the time in which a vCPU waited for a host CPU, ns
  * @pulsing: a slot moved since @first_at_ns, and not all are stale by now
  * @begun: there has been no look since @first_at_ns
- * @stirs: the last look saw an accused guest's first sign of life
+ * @stirs: at the last look an accused guest was given time to beat
  * @out: at the last look no vCPU had been where it could run for a while
  * @resuming: likewise at all looks since the VMM resumed the VM
  * @host_late: the last look came too late, or too much was stolen from the host

@@ -173,6 +173,12 @@ static void rules_of_silence(struct kunit *test)
 		  { KVMHB_LATE, KVMHB_CAUSE_BEAT_LOST }, 4000 },
 		{ "it moves again", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
 		  { .pulsing = true }, { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 6000 },
+		{ "a look in between", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
+		  { .pulsing = true, .stirred = true, .window_ns = 5000 * MS },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 1000 },
+		{ "at which nothing is seen", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
+		  { .stirred = true, .window_ns = 5999 * MS, .vcpus[KVMHB_HALTING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 1 },
 		{ "and again", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, 90000, 0,
 		  { .pulsing = true, .stirred = true },
 		  { KVMHB_LATE, KVMHB_CAUSE_BEAT_LOST }, 4000 },
@@ -584,7 +590,8 @@ static void rules_without_exception(struct kunit *test)
 						c.host_asked ? 1 * MS : max_ns),
 					    "case %u", n);
 			KUNIT_ASSERT_LE_MSG(test, ruling.look_in_ns,
-					    beats ? late_ns : ruling.new_window ?
+					    beats ? late_ns :
+					    ruling.new_window || ruling.stirs ?
 					    max3(60 * SEC, timeout_ns,
 						 t->interval_ns + t->interval_ns / 2) :
 					    t->interval_ns,

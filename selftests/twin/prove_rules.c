@@ -182,7 +182,7 @@ static void judge(const struct kvmhb_case *c)
 
 		if (kvmhb_state_beats(new->state) && !silent)
 			most_ns = late_ns;
-		if (ruling.new_window)
+		if (ruling.new_window || ruling.stirs)
 			most_ns = max(max(timeout_ns, 60 * SEC), most_ns + most_ns / 2);
 		demand_of(c, ruling.look_in_ns <= max(most_ns, 1 * MS));
 		demand_of(c, ruling.look_in_ns >= least_ns);
