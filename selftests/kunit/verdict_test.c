@@ -63,6 +63,10 @@ static void expect_rulings(struct kunit *test, const struct rule_row *rows, size
 				       kvmhb_cause_word(rows[i].verdict.cause),
 				       "%s", rows[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, ruling.look_in_ns, look_ns, "%s", rows[i].what);
+		/* What it did before its first sign of life is none. */
+		if (ruling.stirs)
+			KUNIT_EXPECT_EQ_MSG(test, ruling.new_window, !c.stirred, "%s",
+					    rows[i].what);
 	}
 }
 
