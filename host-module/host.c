@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/notifier.h>
 #include <linux/percpu.h>
@@ -8,6 +9,7 @@
 #include <linux/smp.h>
 #include <linux/suspend.h>
 
+#include "compat.h"
 #include "host.h"
 
 static atomic_t sleeps = ATOMIC_INIT(0);
@@ -15,8 +17,10 @@ static atomic_t sleeps = ATOMIC_INIT(0);
 /*
  * A host CPU that serves no interrupt keeps timers and vCPUs of guests that have done
  * nothing wrong, and looks from outside as if it ran them on. So before a guest is accused,
- * every other CPU is asked, by an interrupt that nobody waits for, whether it lives. One
- * round serves all guests.
+ * every CPU is asked, by an interrupt that nobody waits for, whether it lives. It answers by a
+ * timer: after timers that took long, the kernel holds back all of a CPU for up to 100 ms
+ * (hang_detected in kernel/time/hrtimer.c), a guest's too, while it takes other interrupts.
+ * One round serves all guests.
  */
 #define ASK_AGAIN_NS	NSEC_PER_MSEC	/* what a flood of silent guests may cost the others */
 #define BUSY_NS		(10 * NSEC_PER_MSEC)	/* what any busy CPU may take to answer */
@@ -42,7 +46,19 @@ static struct kvmhb_round round = {
 	.lock = __RAW_SPIN_LOCK_UNLOCKED(round.lock),
 };
 
-static DEFINE_PER_CPU(call_single_data_t, questions);
+/**
+ * struct kvmhb_answerer - how a CPU is asked, and answers
+ * @question: asks it
+ * @answer: the timer by which it answers
+ * @cpu: which one it is: when it goes offline, another answers for it
+ */
+struct kvmhb_answerer {
+	call_single_data_t question;
+	struct hrtimer answer;
+	unsigned int cpu;
+};
+
+static DEFINE_PER_CPU(struct kvmhb_answerer, answerers);
 /* Whom a CPU is about to ask; too large for a stack. */
 static DEFINE_PER_CPU(cpumask_t, to_ask);
 
@@ -69,9 +85,21 @@ static void host_heard(unsigned int cpu)
 	raw_spin_unlock_irqrestore(&round.lock, flags);
 }
 
-static void host_hear(void *unused)
+static enum hrtimer_restart host_answer(struct hrtimer *timer)
 {
-	host_heard(smp_processor_id());
+	host_heard(container_of(timer, struct kvmhb_answerer, answer)->cpu);
+	return HRTIMER_NORESTART;
+}
+
+static void host_hear(void *info)
+{
+	struct kvmhb_answerer *answerer = info;
+
+	/* One that is about to go offline has given its timers away, and owes nobody an answer. */
+	if (cpu_online(answerer->cpu))
+		hrtimer_start(&answerer->answer, 0, HRTIMER_MODE_REL_PINNED_HARD);
+	else
+		host_heard(answerer->cpu);
 }
 
 /*
@@ -164,8 +192,14 @@ int kvmhb_host_init(void)
 	unsigned int cpu;
 
 	/* Not at compile time: pointers in a module's per-CPU data are not relocated. */
-	for_each_possible_cpu(cpu)
-		INIT_CSD(per_cpu_ptr(&questions, cpu), host_hear, NULL);
+	for_each_possible_cpu(cpu) {
+		struct kvmhb_answerer *answerer = per_cpu_ptr(&answerers, cpu);
+
+		answerer->cpu = cpu;
+		INIT_CSD(&answerer->question, host_hear, answerer);
+		hrtimer_setup(&answerer->answer, host_answer, CLOCK_MONOTONIC,
+			      HRTIMER_MODE_REL_PINNED_HARD);
+	}
 	return register_pm_notifier(&pm_nb);
 }
 
@@ -174,11 +208,15 @@ int kvmhb_host_init(void)
  */
 void kvmhb_host_exit(void)
 {
+	unsigned int cpu;
+
 	unregister_pm_notifier(&pm_nb);
 	/* What was asked is still to be answered, by code of ours. */
 	while (READ_ONCE(round.asking))
 		msleep(20);
 	/* And to return from it. */
+	for_each_possible_cpu(cpu)
+		hrtimer_cancel(&per_cpu_ptr(&answerers, cpu)->answer);
 	synchronize_rcu();
 }
 
@@ -186,34 +224,32 @@ void kvmhb_host_exit(void)
  * kvmhb_host_ask - ask all CPUs of the host whether they live
  *
  * Does nothing while answers to an earlier question are outstanding, and just after
- * it: that question is as good. Waits for nobody.
+ * it: that question is as good. Waits for nobody, and nobody has answered when it returns.
  */
 void kvmhb_host_ask(void)
 {
-	unsigned int self, cpu;
 	unsigned long flags;
 	cpumask_t *asked;
+	unsigned int cpu;
 	u64 now_ns;
 
-	self = get_cpu();
-	asked = this_cpu_ptr(&to_ask);
+	asked = get_cpu_ptr(&to_ask);
 	cpumask_clear(asked);
 	raw_spin_lock_irqsave(&round.lock, flags);
 	now_ns = ktime_get_ns();
 	if (!round.asking && (!round.asked_at_ns || now_ns - round.asked_at_ns >= ASK_AGAIN_NS)) {
 		cpumask_copy(asked, cpu_online_mask);
-		cpumask_clear_cpu(self, asked);
 		cpumask_copy(&round.unheard, asked);
 		round.asked_at_ns = now_ns;
-		WRITE_ONCE(round.asking, !cpumask_empty(asked));
+		WRITE_ONCE(round.asking, true);
 	}
 	raw_spin_unlock_irqrestore(&round.lock, flags);
 
 	/* One that has gone offline meanwhile owes nobody an answer. */
 	for_each_cpu(cpu, asked)
-		if (smp_call_function_single_async(cpu, &per_cpu(questions, cpu)))
+		if (smp_call_function_single_async(cpu, &per_cpu(answerers, cpu).question))
 			host_heard(cpu);
-	put_cpu();
+	put_cpu_ptr(&to_ask);
 }
 
 /**

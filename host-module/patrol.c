@@ -10,7 +10,7 @@
  * real-time priority would run them there, on the CPU where they were started; as a rule
  * that is where a guest has said a word, and a vCPU of higher priority that spins on it
  * would keep its own silence from being noticed. Callbacks may wake threads and queue work,
- * for which the kernel takes raw locks alone, and take no lock of ours.
+ * for which the kernel takes raw locks alone, and take no other lock of ours.
  */
 #include <linux/log2.h>
 #include <linux/wait_bit.h>

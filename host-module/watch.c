@@ -191,8 +191,12 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 	return denied_ns;
 }
 
-/* Whether some CPU of the host has yet to answer. Asks them anew if they may be needed. */
-static bool watch_host_is_asked(const struct kvmhb_watch *watch, const struct kvmhb_case *c)
+/*
+ * Whether some CPU of the host has yet to answer; what was asked before @late_at_ns says nothing
+ * of how the host is since. Asks them anew if they may be needed.
+ */
+static bool watch_host_is_asked(const struct kvmhb_watch *watch, const struct kvmhb_case *c,
+				u64 late_at_ns)
 {
 	u64 since_ns;
 	bool answered;
@@ -203,10 +207,9 @@ static bool watch_host_is_asked(const struct kvmhb_watch *watch, const struct kv
 	since_ns = kvmhb_minus(watch->seen_at_ns,
 			       max3(c->timing.timeout_ns / 2, kvmhb_host_resolution_ns(),
 				    20 * (u64)NSEC_PER_MSEC));
-	answered = kvmhb_host_answered(since_ns);
+	answered = kvmhb_host_answered(max(since_ns, late_at_ns));
 	kvmhb_host_ask();
-	/* A host of one CPU has nobody to ask. */
-	return !answered && !kvmhb_host_answered(since_ns);
+	return !answered;
 }
 
 /* Whether a vCPU has been in the guest since the look before, or is about to be. */
@@ -233,6 +236,8 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 	bool beaten = look->last_beat_at_ns != watch->last_beat_at_ns;
 	bool was_held = watch->out || watch->deaf;
 	bool was_resuming = watch->resuming;
+	/* When the host was late at the look before: then. */
+	u64 late_at_ns = watch->host_late ? watch->seen_at_ns : 0;
 	u64 before_ns = watch->run_ns;
 	u64 now_ns = ktime_get_ns();
 	u64 elapsed_ns = now_ns - watch->seen_at_ns;
@@ -288,7 +293,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 		watch_begin_window(watch);
 		watch_describe(watch, look, c);
 	}
-	c->host_asked = watch_host_is_asked(watch, c);
+	c->host_asked = watch_host_is_asked(watch, c, late_at_ns);
 }
 
 /* Sees how host and vCPUs are now: what they did before says nothing of what follows. */

@@ -4,15 +4,35 @@
 
 #include <linux/smp.h>
 
+#include "host.h"
+
+static unsigned int nr_asked;
+
 /* A host whose CPUs answer at once, as those do that have gone offline. */
 static int answer_at_once(int cpu, call_single_data_t *question)
 {
+	nr_asked++;
 	return -ENXIO;
 }
 
+bool real_host_answered(u64 since_ns);
+
 #define smp_call_function_single_async answer_at_once
+#define kvmhb_host_answered real_host_answered
 
 #include "host.c"
+
+#undef kvmhb_host_answered
+
+static bool answers_at_once = true;
+
+/* So that no other test has to look twice, they answer before they are asked. */
+bool kvmhb_host_answered(u64 since_ns)
+{
+	if (answers_at_once)
+		kvmhb_host_ask();
+	return real_host_answered(since_ns);
+}
 
 /* What looks were late of late, for as long as that is. */
 static void resolution_of_the_host(struct kunit *test)
@@ -40,6 +60,30 @@ static void resolution_of_the_host(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kvmhb_host_resolution_ns(), 2 * TICK_NSEC);
 }
 
+/* One whose timers are held back does not answer, whatever interrupts it takes. */
+static void host_answers_by_timer(struct kunit *test)
+{
+	struct kvmhb_answerer *self;
+	unsigned long flags;
+
+	nr_asked = 0;
+	round.asked_at_ns = 0;
+	kvmhb_host_ask();
+	KUNIT_EXPECT_EQ(test, nr_asked, num_online_cpus());
+	KUNIT_EXPECT_TRUE(test, real_host_answered(1));
+
+	local_irq_save(flags);
+	self = this_cpu_ptr(&answerers);
+	host_cpu_is_deaf(self->cpu, ktime_get_ns());
+	host_hear(self);
+	KUNIT_EXPECT_FALSE(test, real_host_answered(1));
+	local_irq_restore(flags);
+	/* Should its timer never come, who runs this test gives up. */
+	while (!real_host_answered(1))
+		cpu_relax();
+	KUNIT_EXPECT_TRUE(test, cpumask_empty(&round.unheard));
+}
+
 void host_sleeps_or_wakes(unsigned long event)
 {
 	host_pm_event(NULL, event, NULL);
@@ -52,6 +96,13 @@ void host_cpu_is_deaf(unsigned int cpu, u64 since_ns)
 	round.asking = true;
 }
 
+/* That was the last question, and they have answered it. U64_MAX: they answer at once again. */
+void host_was_asked_at(u64 at_ns)
+{
+	answers_at_once = at_ns == U64_MAX;
+	round.asked_at_ns = answers_at_once ? 0 : at_ns;
+}
+
 /* Returns whether all have answered now. */
 bool host_cpu_answers(unsigned int cpu)
 {
@@ -61,6 +112,7 @@ bool host_cpu_answers(unsigned int cpu)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(resolution_of_the_host),
+	KUNIT_CASE(host_answers_by_timer),
 	{}
 };
 

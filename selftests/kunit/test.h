@@ -61,5 +61,6 @@ static inline u64 test_clock_ns(void)
 void host_sleeps_or_wakes(unsigned long event);
 void host_cpu_is_deaf(unsigned int cpu, u64 since_ns);
 bool host_cpu_answers(unsigned int cpu);
+void host_was_asked_at(u64 at_ns);
 
 #endif /* KVMHB_TEST_H */

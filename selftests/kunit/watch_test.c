@@ -393,6 +393,44 @@ static void watch_late_looks(struct kunit *test)
 	kvmhb_watch_uninit(watch);
 }
 
+/* A look five hours after the last, which the host made late. Returns when that was. */
+static u64 look_late(struct watch_test *w)
+{
+	const struct kvmhb_look look = {
+		.pulse = &w->pulse,
+		.timing = { 1 * MS, 2 * MS },
+		.due_at_ns = 1,
+		.asked_at_ns = 1,
+	};
+
+	w->watch.seen_at_ns -= 5 * HOUR;
+	kvmhb_watch_look(&w->watch, &look, &w->seen);
+	return w->watch.seen_at_ns;
+}
+
+/* What the host's CPUs answered before it was late says nothing of how they are since. */
+static void watch_asks_a_late_host_anew(struct kunit *test)
+{
+	struct watch_test *w = watch_test_init(test);
+	struct kvmhb_watch *watch = &w->watch;
+
+	look_after(w, 3 * HOUR, 0);
+	host_was_asked_at(watch->seen_at_ns);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, w->seen.host_asked);
+
+	host_was_asked_at(look_late(w) - 1);
+	KUNIT_EXPECT_TRUE(test, w->seen.host_late);
+	look_after(w, 0, 0);
+	KUNIT_EXPECT_FALSE(test, w->seen.host_late);
+	KUNIT_EXPECT_TRUE(test, w->seen.host_asked);
+
+	host_was_asked_at(look_late(w));
+	look_after(w, 0, 0);
+	KUNIT_EXPECT_FALSE(test, w->seen.host_asked);
+	host_was_asked_at(U64_MAX);
+}
+
 /* A CPU that was stale before a pause is so after it, whenever the vCPUs are seen to run. */
 static void watch_stale_over_a_pause(struct kunit *test)
 {
@@ -434,6 +472,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(watch_layers),
 	KUNIT_CASE(watch_run_clock),
 	KUNIT_CASE(watch_late_looks),
+	KUNIT_CASE(watch_asks_a_late_host_anew),
 	KUNIT_CASE(watch_stale_over_a_pause),
 	{}
 };

@@ -14,6 +14,7 @@
 u64 twin_now_ns = 100000000000ULL;
 struct kvmhb_host twin_host;
 static u64 deaf_since_ns;
+static u64 asked_at_ns = U64_MAX;
 
 u64 ktime_get_ns(void)
 {
@@ -59,7 +60,7 @@ void kvmhb_host_ask(void)
 
 bool kvmhb_host_answered(u64 since_ns)
 {
-	return !deaf_since_ns;
+	return !deaf_since_ns && asked_at_ns >= since_ns;
 }
 
 void kvmhb_host_look(struct kvmhb_host *host)
@@ -80,6 +81,11 @@ void host_cpu_is_deaf(unsigned int cpu, u64 since_ns)
 {
 	twin_host.unheard_cpu = cpu;
 	deaf_since_ns = since_ns;
+}
+
+void host_was_asked_at(u64 at_ns)
+{
+	asked_at_ns = at_ns;
 }
 
 bool host_cpu_answers(unsigned int cpu)
