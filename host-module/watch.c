@@ -178,16 +178,16 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 	denied_ns = watch->nr_vcpus ? timer_late_ns : late_ns;
 	/* A vCPU or a timer may be on a host CPU that serves no interrupt. */
 	denied_ns = max(denied_ns, min(host.deaf_ns - watch->host.deaf_ns, elapsed_ns));
-	if (host.sleeps != watch->host.sleeps)
-		denied_ns = elapsed_ns;
-
-	watch->host = host;
 	watch->deaf = host.asking_ns &&
 		      host.asking_ns > max(lateness_max_ns, kvmhb_host_resolution_ns());
 	kvmhb_host_late(late_ns);
 	watch->host_late = late_ns > lateness_max_ns;
 	watch->host_late |= watch_is_robbed(watch, elapsed_ns);
 	watch->host_late |= watch->deaf;
+	/* Nobody knows since when a CPU or its timers stood still, or how long all were frozen. */
+	if (watch->host_late || host.sleeps != watch->host.sleeps)
+		denied_ns = elapsed_ns;
+	watch->host = host;
 	return denied_ns;
 }
 

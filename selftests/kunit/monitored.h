@@ -14,7 +14,6 @@
 
 #include "monitor.h"
 
-#define MINUTE		(60 * SEC)
 #define PATIENCE	(60 * HZ)	/* on a host that is busy, and emulated */
 
 /**

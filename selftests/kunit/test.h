@@ -16,7 +16,8 @@
 
 #define MS	1000000ULL
 #define SEC	(1000 * MS)
-#define HOUR	(3600 * SEC)
+#define MINUTE	(60 * SEC)
+#define HOUR	(60 * MINUTE)
 
 /*
  * Where a vCPU is: executing or about to, busy in the host's kernel, at the VMM, or halted by

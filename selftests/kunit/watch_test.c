@@ -329,7 +329,7 @@ static void watch_run_clock(struct kunit *test)
 	run_ns = watch->run_ns;
 	host_cpu_is_deaf(1, watch->seen_at_ns - HOUR);
 	look_after(w, HOUR, 0);
-	KUNIT_EXPECT_LT(test, watch->run_ns, run_ns + HOUR);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, run_ns);
 	KUNIT_EXPECT_TRUE(test, watch->host_late);
 	KUNIT_EXPECT_TRUE(test, watch->deaf);
 	KUNIT_EXPECT_EQ(test, watch->host.unheard_cpu, 1);
@@ -342,29 +342,35 @@ static void watch_run_clock(struct kunit *test)
 	look_after(w, HOUR, S64_MAX);
 	KUNIT_EXPECT_EQ(test, watch->run_ns, 0);
 
-	/* The look was due a nanosecond after the last one: all but that is the host's. */
-	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
-	watch->seen_at_ns = 0;
+	/* A look that is late by less than what makes a host late: that alone is the host's. */
+	watch->seen_at_ns = ktime_get_ns() - HOUR;
 	look.timing = w->timing;
-	look.due_at_ns = 1;
-	look.asked_at_ns = 1;	/* without vCPUs nothing else is known of the host's CPUs */
+	look.last_beat_at_ns = watch->last_beat_at_ns;
+	look.due_at_ns = watch->seen_at_ns + 50 * MINUTE;
+	/* Without vCPUs nothing else is known of the host's CPUs. */
+	look.asked_at_ns = look.due_at_ns;
 	kvmhb_watch_look(watch, &look, &w->seen);
-	KUNIT_EXPECT_TRUE(test, watch->host_late);
-	KUNIT_EXPECT_EQ(test, watch->run_ns, 1);
+	KUNIT_EXPECT_FALSE(test, watch->host_late);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, 50 * MINUTE);
 }
 
-/* The vCPUs of a VM had their time, whatever the look waited for; but not if the timer did. */
+/*
+ * The vCPUs of a VM had their time, whatever the look waited for; but not if the timer did. Of a
+ * host that was late nobody knows for how long it ran nothing.
+ */
 static void watch_late_looks(struct kunit *test)
 {
 	static const struct {
 		const char *what;
-		u64 at_ns, asked_at_ns;	/* with the look before at 0 */
-		bool denied;
+		u64 late_ns, timer_late_ns, denied_ns;	/* two hours after the look before */
+		bool asked;
 	} rows[] = {
-		{ "no timer", 0, 0, false },
-		{ "the timer in time", 1, 1, false },
-		{ "the timer has not come", 1, 0, true },
-		{ "the timer after the look", 1, S64_MAX, true },
+		{ "in time" },
+		{ "the timer in time", 10 * MINUTE, 0, 0, true },
+		{ "the timer late", 10 * MINUTE, 5 * MINUTE, 5 * MINUTE, true },
+		{ "the timer has not come", 10 * MINUTE, 0, 10 * MINUTE },
+		{ "the timer after the look", 10 * MINUTE, 15 * MINUTE, 10 * MINUTE, true },
+		{ "the host late, the timer in time", 30 * MINUTE, 0, 2 * HOUR, true },
 	};
 	struct watch_test *w = watch_test_init(test);
 	struct kvmhb_watch *watch = &w->watch;
@@ -374,21 +380,25 @@ static void watch_late_looks(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, kvm);
 	xa_init(&kvm->vcpu_array);
 	atomic_set(&kvm->online_vcpus, 1);
-	w->timing = (struct kvmhb_timing) { 1 * MS, 2 * MS };
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct kvmhb_look look = {
+		struct kvmhb_look look = {
 			.kvm = kvm,
 			.pulse = &w->pulse,
 			.timing = w->timing,
-			.due_at_ns = rows[i].at_ns,
-			.asked_at_ns = rows[i].asked_at_ns,
 		};
 
 		kvmhb_watch_restart(watch, kvm, &w->pulse);
-		watch->seen_at_ns = 0;
+		look.due_at_ns = ktime_get_ns() - rows[i].late_ns;
+		if (rows[i].asked)
+			look.asked_at_ns = look.due_at_ns + rows[i].timer_late_ns;
+		watch->seen_at_ns = ktime_get_ns() - 2 * HOUR;
 		kvmhb_watch_look(watch, &look, &w->seen);
-		KUNIT_EXPECT_EQ_MSG(test, watch->denied_ns > 1, rows[i].denied, "%s", rows[i].what);
-		KUNIT_EXPECT_EQ_MSG(test, watch->host_late, !!rows[i].at_ns, "%s", rows[i].what);
+		KUNIT_EXPECT_GE_MSG(test, watch->denied_ns, rows[i].denied_ns, "%s", rows[i].what);
+		/* This host may be late by itself, by less. */
+		KUNIT_EXPECT_LT_MSG(test, watch->denied_ns, rows[i].denied_ns + MINUTE, "%s",
+				    rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, watch->host_late, rows[i].denied_ns == 2 * HOUR, "%s",
+				    rows[i].what);
 	}
 	kvmhb_watch_uninit(watch);
 }
