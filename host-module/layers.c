@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/kernel.h>
 #include <linux/slab.h>
+#include <linux/time64.h>
 
 #include "layers.h"
 #include "pulse.h"
