@@ -137,12 +137,46 @@ def test_rules_are_tested(_):
     expect({name.lower() for name in rules("alert")} - headings("metrics.rst"), set(), "alerts without a section")
 
 
+def verdicts():
+    """All states with their causes, as the documentation has them."""
+    return re.findall(r"^``([a-z]+)`` +``([a-z-]+)``", read(f"{TOP}/Documentation/causes.rst"), re.MULTILINE)
+
+
 def test_runbooks(_):
     """Each verdict that can be alarming has a section in the documentation, to which its alert leads"""
-    pairs = re.findall(r"^``([a-z]+)`` +``([a-z-]+)``", read(f"{TOP}/Documentation/causes.rst"), re.MULTILINE)
-    alarming = {f"{state}-{cause}" for state, cause in pairs if state in ("unresponsive", "panicked", "degraded", "late")}
+    alarming = {f"{state}-{cause}" for state, cause in verdicts() if state in ("unresponsive", "panicked", "degraded", "late")}
     expect(alarming - headings("causes.rst"), set(), "verdicts without a section")
     expect("unresponsive-hung" in alarming, True, "there are verdicts")
+
+
+def check(tools, state, cause):
+    """What the plugin exits with, of a VM with this verdict."""
+    for name, word in ("state", state), ("cause", cause):
+        write(f"{tools.heartbeat(DEAD)}/{name}", word)
+    return subprocess.run(tools.heartbeatctl("check", DEAD), check=False, stdout=subprocess.DEVNULL, timeout=TIMEOUT).returncode
+
+
+def test_check_agrees(tools):
+    """The plugin is critical where an alert is, warns where there is another one, and is well otherwise"""
+    try:
+        statuses = {f"{state}-{cause}": check(tools, state, cause) for state, cause in verdicts()}
+    finally:
+        check(tools, MONITORS[DEAD]["state"], MONITORS[DEAD]["cause"])
+    series = ["kvm_heartbeat_info{%s}", 'kvm_heartbeat_state{%s,kvm_heartbeat_state="{state}"}',
+              'kvm_heartbeat_cause{%s,kvm_heartbeat_cause="{cause}"}']
+    given = [{"series": one.replace("%s", f'job="kvm-heartbeat",instance="a",uuid="{state}-{cause}"')
+              .replace("{state}", state).replace("{cause}", cause), "values": "1x40"}
+             for state, cause in verdicts() for one in series]
+    expected = [{"expr": f'count by (uuid) (ALERTS{{alertstate="firing", severity=~"{severities}", uuid!=""}})',
+                 "eval_time": "10m",
+                 "exp_samples": [{"labels": f'{{uuid="{verdict}"}}', "value": 1} for verdict in statuses
+                                 if statuses[verdict] == status]}
+                for status, severities in ((1, "warning|info"), (2, "critical"))]
+    expect(set(statuses.values()), {0, 1, 2}, "statuses")
+    with tempfile.TemporaryDirectory() as folder:
+        write(f"{folder}/test.yml", json.dumps({"rule_files": [RULES], "evaluation_interval": "15s", "tests": [
+            {"interval": "15s", "input_series": given, "promql_expr_test": expected}]}))
+        tools.promtool("test", "rules", f"{folder}/test.yml")
 
 
 def expressions(node):
@@ -342,8 +376,9 @@ def test_prometheus(tools):
         expect({alert["labels"]["alertname"] for alert in receiver.alerts}, {"KvmHeartbeatGuestUnresponsive"}, "alerts")
 
 
-ALL = [test_rules, test_rules_are_tested, test_runbooks, test_dashboard, test_units, test_names, test_textfile,
-       test_node_exporter, test_openmetrics, test_stuck_vmm, test_http, test_http_refusals, test_http_broken, test_prometheus]
+ALL = [test_rules, test_rules_are_tested, test_runbooks, test_check_agrees, test_dashboard, test_units, test_names,
+       test_textfile, test_node_exporter, test_openmetrics, test_stuck_vmm, test_http, test_http_refusals, test_http_broken,
+       test_prometheus]
 
 
 def play(tests, tools):
