@@ -13,7 +13,10 @@ host that `rig/host --icount --memory 8G` boots, where one ns is one instruction
                 "last_s": from its deadline until the last of them was reported,
                 "lines": lines in the kernel's log about it,
                 "reported": how many became unresponsive in the trace, once each and not before the deadline,
-                "sysfs": how many are so in sysfs}, ...,
+                "sysfs": how many are so in sysfs,
+                "list", "metrics": instructions of these commands of heartbeatctl, while a monitor is being removed, and
+                                   a VM migrates,
+                "read": how many monitors each of them had, at least}, ...,
                {"monitors": N, "kind": "vm",
                 "host": instructions per second of N virtual machines that beat,
                 "beyond": how many of them are there because the monitors look at them once an interval,
@@ -30,11 +33,12 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import hb
 from hb import SEC, progress
-from monitor import TYPE, states_traced
+from monitor import TYPE, poll_state, states_traced
 
 SIZES = 100, 1000, 10000
 VMS = 100, 1000
@@ -49,10 +53,15 @@ WINDOW_S = 20
 # The kernel frees some things only some seconds later, in the background, and nothing tells when it is done.
 SETTLE_S = 20
 
+CTL = f"{hb.TOP}/build/bin/heartbeatctl"
+VMM = f"{hb.TOP}/build/bin/vmm"
 MODULES = f"{hb.TOP}/build/{os.uname().release}/src"
 BARE = f"{MODULES}/selftests/modules/kvm_heartbeat_bare.ko"
 HEARTBEAT = f"{MODULES}/host-module/kvm_heartbeat.ko"
 TYPE_BARE = "/sys/class/mdev_bus/kvm_heartbeat_bare/mdev_supported_types/platform-bare"
+
+# Of monitors.c, and of the virtual machines here.
+UUID = "5e1f7e57-0000-4000-8ca1-%012x"
 
 # Beside slabs, what the kernel takes for itself and counts.
 MEMORY = "VmallocUsed", "KernelStack", "PageTables", "Percpu"
@@ -83,12 +92,16 @@ class Process:
         self.pulse, = self.ask("open")
         progress(f"  created in {created - begin:.3f} s, opened in {time.monotonic() - created:.3f} s")
 
+    def close(self):
+        """End it."""
+        self.process.stdin.close()
+        self.process.wait()
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
+        self.close()
 
 
 @contextlib.contextmanager
@@ -197,6 +210,54 @@ def silence(stop):
     }
 
 
+@contextlib.contextmanager
+def removing(uuid):
+    """A monitor is being removed, and waits for its VMM, which whoever calls this ends."""
+    with open("/dev/kmsg", "rb", buffering=0) as log:
+        log.seek(0, os.SEEK_END)
+        with subprocess.Popen(["sh", "-c", f"echo 1 >/sys/bus/mdev/devices/{uuid}/remove"]):
+            while b"in use by a VMM that cannot be asked" not in log.read(8192):
+                pass
+            yield
+
+
+@contextlib.contextmanager
+def migrating(uuid):
+    """One more VM, which has stopped to migrate, and whose target does not read on."""
+    pathlib.Path(f"{TYPE}/create").write_text(uuid)
+    with tempfile.TemporaryDirectory() as folder:
+        pipe = f"{folder}/pipe"
+        os.mkfifo(pipe)
+        target = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        with subprocess.Popen([VMM, "-m", uuid, "-d", "ioeventfd", "-o", pipe, "beat"], stdout=subprocess.PIPE,
+                              text=True) as vmm:
+            try:
+                if vmm.stdout.readline() != "up\n":
+                    raise hb.GuestError("the VM that is to migrate did not say 'up', see above")
+                vmm.send_signal(signal.SIGHUP)
+                poll_state(f"/sys/bus/mdev/devices/{uuid}", "paused")
+                yield
+            finally:
+                vmm.kill()
+        os.close(target)
+
+
+def read_all():
+    """What it costs to have heartbeatctl read all of them."""
+    row, monitors = {}, []
+    for command, line in ("list", r"^\w+ .* [-0-9a-f]{36} "), ("metrics", r"^kvm_heartbeat_info{"):
+        costs = []
+        # The first time the program is not in memory yet.
+        for _ in range(2):
+            begin, idle_before = time.monotonic_ns(), idle()
+            done = subprocess.run([CTL, command], check=True, stdout=subprocess.PIPE)
+            costs.append(time.monotonic_ns() - begin - idle() + idle_before)
+            monitors.append(len(re.findall(line, done.stdout.decode(), re.M)))
+        progress(f"  heartbeatctl {command}: {costs[0]} and again {costs[1]} instructions")
+        row[command] = costs[1]
+    return row | {"read": min(monitors)}
+
+
 def measure(number, bare_memory):
     """One row of eventfds."""
     progress(f"{number} monitors")
@@ -222,6 +283,11 @@ def measure(number, bare_memory):
             "pulse": process.pulse,
         }
         row |= silence(lambda: process.ask("stop"))
+        with migrating(UUID % number), removing(UUID % 0):
+            try:
+                row |= read_all()
+            finally:
+                process.close()     # the removal ends when the VMM does
     progress(f"  {json.dumps(row)}")
     return row
 
@@ -232,11 +298,11 @@ def measure_vms(number):
     with modules(), contextlib.ExitStack() as stack:
         vmms, intervals = [], []
         for vm in range(number):
-            uuid = f"5e1f7e57-0000-4000-8ca1-{vm:012x}"
+            uuid = UUID % vm
             pathlib.Path(f"{TYPE}/create").write_text(uuid)
             intervals.append(pathlib.Path(f"/sys/bus/mdev/devices/{uuid}/heartbeat/interval_ns"))
             vmms.append(stack.enter_context(subprocess.Popen(
-                [f"{hb.TOP}/build/bin/vmm", "-m", uuid, "-d", "ioeventfd", "beat", "0", "halt"],
+                [VMM, "-m", uuid, "-d", "ioeventfd", "beat", "0", "halt"],
                 stdout=subprocess.PIPE, text=True)))
             stack.callback(vmms[-1].terminate)
             if vmms[-1].stdout.readline() != "up\n":
