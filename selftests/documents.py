@@ -80,7 +80,7 @@ EXCEPTIONS = {
     by("selftests/rig/deps", "mdevctl"): ["apt-get install mdevctl"],
     by("selftests/rig/deps", "dpkg-dev debhelper dh-dkms"): ["apt-get build-dep ./"],
     by(PACKAGES, "dpkg-buildpackage -us -uc -b"): ["dpkg-buildpackage -us -uc -b"],
-    by(PACKAGES, 'mkdir -p "$dir/kvm-heartbeat-$version" "$dir/SOURCES"'): [
+    by(PACKAGES, 'mkdir -p "$src" "$dir/SOURCES"'): [
         "mkdir -p build/rpm/SOURCES",
         "git archive --prefix=kvm-heartbeat-0.1/ -o build/rpm/SOURCES/kvm-heartbeat-0.1.tar.gz HEAD"],
     by(PACKAGES, "rpmbuild -bb --nodeps -D"): [
