@@ -22,8 +22,9 @@ import traceback
 import files
 from hb import TIMEOUT, TOP, read, save, write
 from journal import Entries, message_id, missed
-from monitor import TRACING
+from monitor import TRACING, Monitor
 from run import Run, expect, play
+from vmm_test import Vm as Minimal
 
 HEARTBEATD = f"{TOP}/build/bin/heartbeatd"
 NAME = 'web "1",\\é'     # what a VM may be called, at its worst
@@ -218,6 +219,24 @@ def test_mute(vm):
     vm.monitor.set("mute_ns", 0)
 
 
+def test_flood(vm):
+    """While another guest changes its word without end, a guest that hangs is reset, and heartbeatd can be told to end"""
+    vm.daemon.stop()
+    vm.configure("steps = reset", "delay = 100ms", "actions_max = 32", "cause = hung")
+    flooding = Monitor()
+    flooding.ignore()
+    vm.daemon = Daemon(vm)
+    mark = vm.journal.mark()
+    with Minimal(flooding, "-c", "2", "flap"):
+        since = vm.freeze()
+        vm.journal.wait(mark, STEP="reset", RESULT="done", VM=NAME)
+        vm.revived(since)
+        vm.journal.wait(mark, UUID=vm.monitor.uuid, STATE="alive")
+        vm.daemon.stop()
+    flooding.remove()
+    vm.daemon = Daemon(vm)
+
+
 def test_come_and_go(vm):
     """Monitors come and go, and so does the module; a second daemon is refused"""
     done = subprocess.run([HEARTBEATD, "--config", vm.folder, "--state", f"{vm.folder}/state"], check=False,
@@ -242,7 +261,7 @@ def test_come_and_go(vm):
            "trace instances that are left")
 
 
-TESTS = [test_journal, test_files, test_dry_run, test_steps, test_limit, test_restart, test_mute, test_come_and_go]
+TESTS = [test_journal, test_files, test_dry_run, test_steps, test_limit, test_restart, test_mute, test_flood, test_come_and_go]
 
 
 def main():

@@ -13,6 +13,7 @@
  * @event: the loop
  * @follow: the trace events, or NULL while the module is not loaded
  * @follow_source: watches them
+ * @more_source: more of them wait
  * @save_source: when to save
  * @vms: what is known
  * @policies: what is to be done
@@ -26,6 +27,7 @@ struct hb_daemon {
 	sd_event *event;
 	struct hb_follow *follow;
 	sd_event_source *follow_source;
+	sd_event_source *more_source;
 	sd_event_source *save_source;
 	struct hb_vms vms;
 	struct hb_policies policies;
@@ -38,9 +40,9 @@ struct hb_daemon {
 
 /* keep.c */
 void hb_daemon_catch_up(struct hb_daemon *daemon);
-void hb_daemon_drain(struct hb_daemon *daemon);
+bool hb_daemon_drain(struct hb_daemon *daemon);
 void hb_daemon_look(struct hb_daemon *daemon);
-void hb_daemon_save(struct hb_daemon *daemon);
+bool hb_daemon_save(struct hb_daemon *daemon);
 void hb_daemon_save_soon(struct hb_daemon *daemon);
 
 /* tell.c */

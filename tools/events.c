@@ -168,22 +168,24 @@ static int follow_all(struct events *events, struct hb_follow *follow, int signa
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },
 	};
+	bool more = false;
+	int ret;
 
 	while (!ferror(stdout)) {
-		int ret = poll(fds, 3, LOOK_MS);
-
+		ret = poll(fds, 3, more ? 0 : LOOK_MS);
 		if (ret < 0 && errno != EINTR) {
 			ctl_error("poll: %m");
 			return 1;
 		}
 		if (ret < 0)
 			continue;
-		if (!ret && !hb_follow_lives(follow)) {
+		if (!ret && !more && !hb_follow_lives(follow)) {
 			ctl_error("kvm_heartbeat was unloaded: load it, and start this again");
 			return 1;
 		}
 		ret = hb_follow_read(follow, on_event, events);
-		if (ret) {
+		more = ret > 0;
+		if (ret < 0) {
 			errno = -ret;
 			ctl_error("trace events cannot be read any more: %m; was the module unloaded?");
 			return 1;

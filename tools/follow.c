@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <kbuffer.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tracefs.h>
@@ -10,12 +13,25 @@
 
 #define SYSTEM	"kvm_heartbeat"
 
+/* In a row: a guest that changes its word without end makes events faster than they are handled. */
+#define EVENTS_MAX	256
+
+/* The events of a CPU, a page at a time. */
+struct ring {
+	struct tracefs_cpu *cpu;
+	struct kbuffer *page;
+	void *buf;
+	bool loaded;
+	struct tep_event *event;	/* the next one, or NULL */
+	struct tep_record record;
+};
+
 struct hb_follow {
 	struct tracefs_instance *instance;
 	struct tep_handle *tep;
 	int pipe;		/* only polled: it is readable while any CPU has an event */
-	void (*handle)(const struct hb_event *event, void *context);
-	void *context;
+	struct ring *rings;
+	size_t nr_rings;
 };
 
 static void copy_word(struct tep_event *event, struct tep_record *record, const char *field,
@@ -41,9 +57,11 @@ static uint64_t number(struct tep_event *event, struct tep_record *record, const
 	return tep_get_field_val(NULL, event, field, record, &value, 0) ? 0 : value;
 }
 
-static int on_record(struct tep_event *event, struct tep_record *record, int cpu, void *data)
+static void tell(struct ring *ring,
+		 void (*handle)(const struct hb_event *event, void *context), void *context)
 {
-	struct hb_follow *follow = data;
+	struct tep_record *record = &ring->record;
+	struct tep_event *event = ring->event;
 	struct hb_event told = {
 		.name = event->name,
 		.clock_ns = record->ts,
@@ -52,15 +70,112 @@ static int on_record(struct tep_event *event, struct tep_record *record, int cpu
 		.run_ns = number(event, record, "run_ns"),
 	};
 
-	(void)cpu;
 	copy_word(event, record, "vm", told.vm);
 	copy_word(event, record, "cause", told.cause);
 	copy_word(event, record, "old", told.old);
 	copy_word(event, record, "new", told.new);
 	copy_word(event, record, "step", told.step);
 	copy_word(event, record, "result", told.result);
-	follow->handle(&told, follow->context);
+	handle(&told, context);
+}
+
+/* Return: 1, 0 if there is none, or a negative errno. */
+static int load_page(struct ring *ring)
+{
+	int ret = tracefs_cpu_read(ring->cpu, ring->buf, true);
+
+	if (ret <= 0)
+		return ret && errno != EAGAIN ? -errno : 0;
+	return kbuffer_load_subbuffer(ring->page, ring->buf) ? -EIO : 1;
+}
+
+/* Have the next event of a CPU, if there is one. Return: 0, or a negative errno. */
+static int load_event(struct hb_follow *follow, struct ring *ring)
+{
+	unsigned long long clock_ns;
+	void *data;
+	int ret;
+
+	ring->event = NULL;
+	while (!ring->event) {
+		data = ring->loaded ? kbuffer_read_event(ring->page, &clock_ns) : NULL;
+		if (!data) {
+			ret = load_page(ring);
+			ring->loaded = ret > 0;
+			if (ret <= 0)
+				return ret;
+			continue;
+		}
+		ring->record = (struct tep_record){
+			.ts = clock_ns,
+			.data = data,
+			.size = kbuffer_event_size(ring->page),
+			.missed_events = kbuffer_missed_events(ring->page),
+		};
+		ring->event = tep_find_event_by_record(follow->tep, &ring->record);
+		kbuffer_next_event(ring->page, NULL);
+	}
 	return 0;
+}
+
+static struct ring *oldest(const struct hb_follow *follow)
+{
+	struct ring *found = NULL;
+
+	for (size_t i = 0; i < follow->nr_rings; i++) {
+		struct ring *ring = &follow->rings[i];
+
+		if (ring->event && (!found || ring->record.ts < found->record.ts))
+			found = ring;
+	}
+	return found;
+}
+
+static bool add_ring(struct hb_follow *follow, int cpu)
+{
+	struct ring *rings = realloc(follow->rings, (follow->nr_rings + 1) * sizeof(*rings));
+	struct ring *ring;
+
+	if (!rings)
+		return false;
+	follow->rings = rings;
+	ring = &rings[follow->nr_rings];
+	*ring = (struct ring){ .cpu = tracefs_cpu_open(follow->instance, cpu, true) };
+	if (!ring->cpu)
+		return false;
+	follow->nr_rings++;
+	ring->page = tep_kbuffer(follow->tep);
+	ring->buf = malloc(tracefs_cpu_read_size(ring->cpu));
+	return ring->page && ring->buf;
+}
+
+/* Each CPU that there may ever be has one. */
+static bool open_rings(struct hb_follow *follow)
+{
+	char *path = tracefs_instance_get_file(follow->instance, "per_cpu");
+	DIR *folder = path ? opendir(path) : NULL;
+	struct dirent *entry;
+	bool opened = folder;
+	int cpu;
+
+	tracefs_put_tracing_file(path);
+	while (opened && (entry = readdir(folder))) {
+		if (sscanf(entry->d_name, "cpu%d", &cpu) == 1)
+			opened = add_ring(follow, cpu);
+	}
+	if (folder)
+		closedir(folder);
+	return opened;
+}
+
+static void close_rings(struct hb_follow *follow)
+{
+	for (size_t i = 0; i < follow->nr_rings; i++) {
+		tracefs_cpu_close(follow->rings[i].cpu);
+		kbuffer_free(follow->rings[i].page);
+		free(follow->rings[i].buf);
+	}
+	free(follow->rings);
 }
 
 /* What cannot be done, or NULL. */
@@ -77,8 +192,8 @@ static const char *prepare(struct hb_follow *follow, const char * const *events)
 	    tracefs_instance_file_write(instance, "buffer_percent", "0") < 0)
 		return "the trace instance cannot be set up: see whether /sys/kernel/tracing works";
 	follow->pipe = tracefs_instance_file_open(instance, "trace_pipe", O_RDONLY | O_CLOEXEC);
-	if (follow->pipe < 0)
-		return "trace_pipe cannot be opened: see whether /sys/kernel/tracing works";
+	if (follow->pipe < 0 || !open_rings(follow))
+		return "the trace cannot be opened: see whether memory or files are short";
 	for (; *events; events++) {
 		if (tracefs_event_enable(instance, SYSTEM, *events))
 			return "a trace event cannot be enabled: load kvm_heartbeat";
@@ -130,24 +245,34 @@ int hb_follow_fd(const struct hb_follow *follow)
 }
 
 /**
- * hb_follow_read - handle all events that have happened
+ * hb_follow_read - handle the events that have happened
  * @follow: what is followed
  * @handle: called for each, in their order
  * @context: passed to @handle
  *
- * Does not wait.
+ * Does not wait, and comes to an end while events come without end. What hb_follow_fd() answers
+ * says nothing of those that are left.
  *
- * Return: 0, or a negative errno.
+ * Return: 0 once there are no more, 1 if some are left, or a negative errno.
  */
 int hb_follow_read(struct hb_follow *follow,
 		   void (*handle)(const struct hb_event *event, void *context), void *context)
 {
-	follow->handle = handle;
-	follow->context = context;
-	errno = 0;
-	if (!tracefs_iterate_raw_events(follow->tep, follow->instance, NULL, 0, on_record, follow))
-		return 0;
-	return errno ? -errno : -EIO;
+	struct ring *ring;
+	int ret = 0;
+
+	for (size_t i = 0; i < follow->nr_rings && !ret; i++) {
+		if (!follow->rings[i].event)
+			ret = load_event(follow, &follow->rings[i]);
+	}
+	for (int i = 0; i < EVENTS_MAX && !ret; i++) {
+		ring = oldest(follow);
+		if (!ring)
+			return 0;
+		tell(ring, handle, context);
+		ret = load_event(follow, ring);
+	}
+	return ret ?: 1;
 }
 
 /**
@@ -177,6 +302,7 @@ void hb_follow_close(struct hb_follow *follow)
 	/* An instance that is read is busy. */
 	if (follow->pipe >= 0)
 		close(follow->pipe);
+	close_rings(follow);
 	tep_free(follow->tep);
 	tracefs_instance_destroy(follow->instance);
 	tracefs_instance_free(follow->instance);

@@ -3,9 +3,9 @@
  * heartbeatd: the journal has each transition, and policies are carried out.
  *
  * Transitions come from the trace: it has each of them, in their order and with their time, also
- * those that uevents and poll(2) leave out, for one file descriptor whatever the number of VMs.
- * What the trace cannot tell, because nobody followed or too much happened, the counters of sysfs
- * do. Uevents tell only that the module or a monitor comes or goes.
+ * those that uevents and poll(2) leave out. What the trace cannot tell, because nobody followed or
+ * too much happened, the counters of sysfs do. Uevents tell only that the module or a monitor comes
+ * or goes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +111,9 @@ static int on_uevent(sd_event_source *source, int fd, uint32_t events, void *dat
 	if (!strcmp(subsystem, "module") && !strcmp(name, "kvm_heartbeat")) {
 		on_module(daemon, action);
 	} else if (!strcmp(subsystem, "mdev") && !strcmp(action, "remove")) {
-		hb_daemon_drain(daemon);
+		/* What is left to tell of it would make it known again. */
+		if (!hb_daemon_drain(daemon))
+			daemon->lost = true;
 		vm = hb_vms_find(&daemon->vms, name);
 		if (vm)
 			hb_vms_drop(&daemon->vms, vm);

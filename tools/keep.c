@@ -12,19 +12,20 @@
 #include "vmms.h"
 
 #define SAVE_US		UINT64_C(1000000)
+#define CATCH_UP_NS	UINT64_C(1000000000)	/* in a flood, events are lost all the time */
 
 static void on_event(const struct hb_event *event, void *context)
 {
 	struct hb_daemon *daemon = context;
 
+	/* What was lost before it, too. */
+	if (event->clock_ns < daemon->since_ns)
+		return;
 	if (event->lost && !daemon->lost) {
 		daemon->lost = true;
 		hb_journal(HB_MESSAGE_MISSED, LOG_WARNING, NULL,
 			   "transitions were lost: there were more than could be followed");
-		hb_daemon_save_soon(daemon);
 	}
-	if (event->clock_ns < daemon->since_ns)
-		return;
 	hb_tell_event(daemon, event);
 	hb_daemon_save_soon(daemon);
 }
@@ -105,37 +106,85 @@ void hb_daemon_catch_up(struct hb_daemon *daemon)
 	hb_daemon_save_soon(daemon);
 }
 
+static int on_more(sd_event_source *source, void *data)
+{
+	(void)source;
+	hb_daemon_look(data);
+	return 0;
+}
+
+/* All else that is due has its turn before: of one priority, this one would always be the first. */
+static void go_on_soon(struct hb_daemon *daemon)
+{
+	if (daemon->more_source)
+		sd_event_source_set_enabled(daemon->more_source, SD_EVENT_ONESHOT);
+	else if (sd_event_add_defer(daemon->event, &daemon->more_source, on_more, daemon) >= 0)
+		sd_event_source_set_priority(daemon->more_source, SD_EVENT_PRIORITY_IDLE);
+}
+
 /**
- * hb_daemon_drain - tell all that has happened
+ * hb_daemon_drain - tell what has happened
  * @daemon: all of it
  *
- * If the trace cannot be read any more, the daemon ends. A service then begins anew.
+ * If too much has happened, the rest is told later, so that nobody waits for it. If the trace
+ * cannot be read any more, the daemon ends. A service then begins anew.
+ *
+ * Return: whether all is told.
  */
-void hb_daemon_drain(struct hb_daemon *daemon)
+bool hb_daemon_drain(struct hb_daemon *daemon)
 {
 	int ret;
 
 	if (!daemon->follow)
-		return;
+		return true;
 	ret = hb_follow_read(daemon->follow, on_event, daemon);
-	if (!ret)
-		return;
+	if (ret > 0)
+		go_on_soon(daemon);
+	if (ret >= 0)
+		return !ret;
 	fprintf(stderr, "heartbeatd: trace events cannot be read any more: %s; see whether /sys/kernel/tracing works\n",
 		strerror(-ret));
 	sd_event_exit(daemon->event, 1);
+	return false;
 }
 
 /**
- * hb_daemon_look - tell all that has happened, also what the trace has lost
+ * hb_daemon_look - tell what has happened, also what the trace has lost
  * @daemon: all of it
+ *
+ * What is lost soon after something else was is told when it is saved.
  *
  * VMs may be forgotten by it: not for a function that has one.
  */
 void hb_daemon_look(struct hb_daemon *daemon)
 {
 	hb_daemon_drain(daemon);
-	if (daemon->lost)
+	if (!daemon->lost)
+		return;
+	if (hb_clock_ns() - daemon->since_ns >= CATCH_UP_NS)
 		hb_daemon_catch_up(daemon);
+	else
+		hb_daemon_save_soon(daemon);
+}
+
+/* Those that have changed since they were read last. */
+static void read_counters(struct hb_vm *vm)
+{
+	struct hb_reading reading;
+
+	vm->read = vm->touched && !hb_vm_read(vm, HB_SET_COUNTERS, &reading);
+	vm->touched = false;
+	for (int i = 0; vm->read && i < HB_NR_COUNTERS; i++)
+		vm->now[i] = hb_number(&reading, hb_counters[i].file);
+}
+
+static void know_counters(struct hb_vm *vm, bool told)
+{
+	if (vm->read && told)
+		memcpy(vm->counters, vm->now, sizeof(vm->counters));
+	else if (vm->read)
+		vm->touched = true;
+	vm->read = false;
 }
 
 /**
@@ -144,31 +193,27 @@ void hb_daemon_look(struct hb_daemon *daemon)
  *
  * First the counters are read, and then the trace: what they count is told before it is saved as
  * known. So a daemon that dies at any moment tells a transition twice at worst.
+ *
+ * Return: whether all is told that had happened.
  */
-void hb_daemon_save(struct hb_daemon *daemon)
+bool hb_daemon_save(struct hb_daemon *daemon)
 {
-	struct hb_reading reading;
+	bool told;
 	int ret;
 
-	for (size_t i = 0; i < daemon->vms.nr; i++) {
-		struct hb_vm *vm = daemon->vms.all[i];
-
-		if (!vm->touched)
-			continue;
-		vm->touched = false;
-		if (hb_vm_read(vm, HB_SET_COUNTERS, &reading))
-			continue;
-		for (int j = 0; j < HB_NR_COUNTERS; j++)
-			vm->counters[j] = hb_number(&reading, hb_counters[j].file);
-	}
-	hb_daemon_drain(daemon);
+	for (size_t i = 0; i < daemon->vms.nr; i++)
+		read_counters(daemon->vms.all[i]);
+	told = hb_daemon_drain(daemon) && !daemon->lost;
+	for (size_t i = 0; i < daemon->vms.nr; i++)
+		know_counters(daemon->vms.all[i], told);
 	status(daemon);
 	if (!daemon->state_file)
-		return;
+		return told;
 	ret = hb_saved_write(daemon->state_file, &daemon->vms);
 	if (ret)
 		fprintf(stderr, "heartbeatd: %s cannot be written: %s; a restart will tell too much\n",
 			daemon->state_file, strerror(-ret));
+	return told;
 }
 
 static int on_save(sd_event_source *source, uint64_t usec, void *data)

@@ -175,6 +175,31 @@ static void tell_no_begin(const struct hb_vm *vm, const struct hb_policy *policy
 		   hb_vm_called(vm), about.step, policy->name);
 }
 
+/* As it is at this moment: a VM that has come back is let alone. */
+static bool look(struct hb_vm *vm, struct hb_reading *reading, struct hb_view *view)
+{
+	if (hb_vm_read(vm, HB_SET_VM, reading) ||
+	    !hb_vm_is_of(vm, hb_number(reading, HB_FILE_VMM_PID)))
+		return false;
+	*view = (struct hb_view){
+		.uuid = vm->uuid,
+		.name = vm->name,
+		.state = hb_text(reading, HB_FILE_STATE),
+		.cause = hb_text(reading, HB_FILE_CAUSE),
+		.muted = hb_number(reading, HB_FILE_MUTE),
+	};
+	return true;
+}
+
+/* In a flood of others' words, what has become of this one may not have been heard yet. */
+static bool is_dead(struct hb_vm *vm)
+{
+	struct hb_reading reading;
+	struct hb_view view;
+
+	return look(vm, &reading, &view) && hb_policy_may_act(view.state, view.cause);
+}
+
 /*
  * A step that was begun counts, whatever becomes of the daemon: so it is saved before. To save is
  * to hear what has happened meanwhile: the guest may have come back, or is held.
@@ -183,11 +208,11 @@ static bool save_and_begin(struct hb_daemon *daemon, struct hb_vm *vm, enum hb_s
 {
 	const struct hb_policy *policy = vm->course.policy;
 	size_t next = vm->course.next;
+	bool told = hb_daemon_save(daemon);
 
-	hb_daemon_save(daemon);
 	if (vm->course.policy != policy || vm->course.next != next)
 		return false;
-	if (vm->course.held) {
+	if (vm->course.held || (!told && !is_dead(vm))) {
 		vm->course.next--;
 		return false;
 	}
@@ -227,22 +252,6 @@ static void tell_limit(const struct hb_vm *vm, enum hb_step step)
 		   hb_vm_called(vm), about.step, policy->name,
 		   (unsigned long long)policy->actions_max,
 		   hb_format_time(window, policy->window_ns));
-}
-
-/* As it is at this moment: a VM that has come back is let alone. */
-static bool look(struct hb_vm *vm, struct hb_reading *reading, struct hb_view *view)
-{
-	if (hb_vm_read(vm, HB_SET_VM, reading) ||
-	    !hb_vm_is_of(vm, hb_number(reading, HB_FILE_VMM_PID)))
-		return false;
-	*view = (struct hb_view){
-		.uuid = vm->uuid,
-		.name = vm->name,
-		.state = hb_text(reading, HB_FILE_STATE),
-		.cause = hb_text(reading, HB_FILE_CAUSE),
-		.muted = hb_number(reading, HB_FILE_MUTE),
-	};
-	return true;
 }
 
 static void turn(struct hb_daemon *daemon, struct hb_vm *vm)

@@ -53,6 +53,8 @@ struct hb_budget {
  * @cause: its cause
  * @counters: as of the last save
  * @touched: @counters have to be read before the next save
+ * @read: they were, for the present one
+ * @now: what they were then
  * @found: by the present search for monitors
  * @course: of steps
  * @budgets: of transitions into or out of an outage, and of others
@@ -70,6 +72,8 @@ struct hb_vm {
 	char cause[HB_WORD_LEN];
 	uint64_t counters[HB_NR_COUNTERS];
 	bool touched;
+	bool read;
+	uint64_t now[HB_NR_COUNTERS];
 	bool found;
 	struct hb_course course;
 	struct hb_budget budgets[2];

@@ -49,7 +49,8 @@ static size_t memory_size;
  * Those that are counted leave the TSC from before and after in r14 and r15.
  */
 extern const char guest_code[], guest_end[], guest_tick[];
-extern const char guest_ring[], guest_pulse[], guest_beat[], guest_stop[], guest_fail[];
+extern const char guest_ring[], guest_pulse[], guest_beat[], guest_stop[], guest_flap[],
+		  guest_fail[];
 
 static void __attribute_used__ guest_assembly(void)
 {
@@ -128,6 +129,13 @@ static void __attribute_used__ guest_assembly(void)
 	"2:	hlt\n"
 	"	jmp	2b\n"
 
+	/* Armed and not, and each is a change of state. */
+	"guest_flap:\n"
+	"	call	.Lonline\n"
+	"1:	movl	%[arm], %c[lifecycle](%%rdi)\n"
+	"	movl	%[unload], %c[lifecycle](%%rdi)\n"
+	"	jmp	1b\n"
+
 	/* A device is accessed by an instruction that KVM cannot emulate. */
 	"guest_fail:\n"
 	"	call	.Lonline\n"
@@ -139,6 +147,7 @@ static void __attribute_used__ guest_assembly(void)
 	    [pulses] "i" (offsetof(struct kvm_heartbeat_slot, pulses)),
 	    [flags] "i" (offsetof(struct kvm_heartbeat_slot, flags)),
 	    [online] "i" (KVM_HEARTBEAT_SLOT_ONLINE), [arm] "i" (KVM_HEARTBEAT_ARM),
+	    [unload] "i" (KVM_HEARTBEAT_UNLOAD),
 	    [lifecycle] "i" (KVM_HEARTBEAT_REG_LIFECYCLE),
 	    [doorbell] "i" (KVM_HEARTBEAT_REG_DOORBELL), [timer_vector] "i" (TIMER_VECTOR),
 	    [port_begun] "i" (PORT_BEGUN), [port_done] "i" (PORT_DONE));
@@ -150,6 +159,7 @@ static const struct guest guests[] = {
 	{ .name = "beat", .entry = guest_beat, .beats = true },
 	{ .name = "spin", .entry = guest_stop, .silent = true },
 	{ .name = "halt", .entry = guest_stop, .silent = true },
+	{ .name = "flap", .entry = guest_flap },
 	{ .name = "fail", .entry = guest_fail, .silent = true },
 	{ .name = "storm", .entry = guest_ring },	/* from 0 on: 2^64 times */
 	{ .name = "hostile", .entry = guest_code, .counted = true, .hostile = true },

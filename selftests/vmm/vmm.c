@@ -84,6 +84,7 @@ static noreturn void print_usage(void)
 	      "  spin, halt  that, at once\n"
 	      "  fail        do what KVM cannot emulate, so that KVM gives the guest up\n"
 	      "  storm       ring for ever, as fast as it goes, on each vCPU\n"
+	      "  flap        unload and arm for ever, likewise\n"
 	      "  hostile N SEED\n"
 	      "              whatever a guest can do to its host, in N phases, and not armed at first;\n"
 	      "              then shut down, and say so as ring does. The same seed makes each vCPU do\n"
