@@ -65,39 +65,21 @@ def states_traced(which, kib=None):
         os.rmdir(folder)
 
 
-class Monitor:
-    """Creates a monitor, or takes the one that has a UUID, and follows its trace events in a trace instance of its own."""
+class Untraced:
+    """A monitor by its files alone: a new one, which create() makes, or the one that has a UUID."""
 
     def __init__(self, existing=None):
         self.uuid = existing or str(uuid.uuid4())
         self.dir = f"/sys/bus/mdev/devices/{self.uuid}"
         self.device = f"vfio-pci,sysfsdev={self.dir},id=hb"
-        self.instance = f"{TRACING}/instances/{self.uuid}"
-        self.events = []
-        self._marks = itertools.count(1)
-        self._seen_mark = None
-        self._changed = threading.Condition()
 
-        os.mkdir(self.instance)
-        write(f"{self.instance}/trace_clock", "mono")
-        write(f"{self.instance}/events/kvm_heartbeat/filter", f'vm == "{self.uuid}"')
-        write(f"{self.instance}/events/kvm_heartbeat/enable", "1")
-        self._pipe = open(f"{self.instance}/trace_pipe", encoding="utf-8")
-        threading.Thread(target=self._follow, daemon=True).start()
-        if not existing:
-            write(f"{TYPE}/create", self.uuid)
+    def create(self):
+        """Make it."""
+        write(f"{TYPE}/create", self.uuid)
 
-    def _follow(self):
-        for line in self._pipe:
-            if line.startswith("CPU:") and "LOST" in line:
-                raise RuntimeError(f"trace events were lost: {line}")
-            _, is_mark, mark = line.rstrip("\n").partition(": tracing_mark_write: ")
-            with self._changed:
-                if is_mark:
-                    self._seen_mark = mark
-                else:
-                    self.events.append(Event(line.rstrip("\n")))
-                self._changed.notify_all()
+    def remove(self):
+        """Remove the monitor and what followed it."""
+        write(f"{self.dir}/remove", "1")
 
     def get(self, name):
         """What a sysfs file says."""
@@ -114,6 +96,59 @@ class Monitor:
     def set(self, name, value):
         """Write a sysfs file."""
         write(f"{self.dir}/heartbeat/{name}", value)
+
+    def poll_state(self, state, timeout=TIMEOUT):
+        """Wait by poll(2) on the sysfs file until it says so."""
+        poll_state(self.dir, state, timeout)
+
+    def lines(self):
+        """The kernel's log lines about this monitor, without time and name."""
+        lines = []
+        with open("/dev/kmsg", "rb", buffering=0) as kmsg:
+            os.set_blocking(kmsg.fileno(), False)
+            while record := kmsg.read(8192):
+                line = record.decode(errors="replace").split(";", 1)[1].split("\n")[0]
+                head, found, text = line.partition(f"kvm_heartbeat {self.uuid}: ")
+                if found and not head:
+                    lines.append(text)
+        return lines
+
+    def log(self):
+        """Those about its guest's state."""
+        return [line for line in self.lines() if line.startswith("guest is ")]
+
+
+class Monitor(Untraced):
+    """Also follows its trace events, in a trace instance of its own."""
+
+    def __init__(self, existing=None):
+        super().__init__(existing)
+        self.instance = f"{TRACING}/instances/{self.uuid}"
+        self.events = []
+        self._marks = itertools.count(1)
+        self._seen_mark = None
+        self._changed = threading.Condition()
+
+        os.mkdir(self.instance)
+        write(f"{self.instance}/trace_clock", "mono")
+        write(f"{self.instance}/events/kvm_heartbeat/filter", f'vm == "{self.uuid}"')
+        write(f"{self.instance}/events/kvm_heartbeat/enable", "1")
+        self._pipe = open(f"{self.instance}/trace_pipe", encoding="utf-8")
+        threading.Thread(target=self._follow, daemon=True).start()
+        if not existing:
+            self.create()
+
+    def _follow(self):
+        for line in self._pipe:
+            if line.startswith("CPU:") and "LOST" in line:
+                raise RuntimeError(f"trace events were lost: {line}")
+            _, is_mark, mark = line.rstrip("\n").partition(": tracing_mark_write: ")
+            with self._changed:
+                if is_mark:
+                    self._seen_mark = mark
+                else:
+                    self.events.append(Event(line.rstrip("\n")))
+                self._changed.notify_all()
 
     def mark(self):
         """This moment's place in the stream of events, for the functions below."""
@@ -159,27 +194,6 @@ class Monitor:
             return [e.new if e.cause == "none" else f"{e.new}:{e.cause}"
                     for e in self.events[since:] if e.name == "state"]
 
-    def poll_state(self, state, timeout=TIMEOUT):
-        """Wait by poll(2) on the sysfs file until it says so."""
-        poll_state(self.dir, state, timeout)
-
-    def lines(self):
-        """The kernel's log lines about this monitor, without time and name."""
-        lines = []
-        with open("/dev/kmsg", "rb", buffering=0) as kmsg:
-            os.set_blocking(kmsg.fileno(), False)
-            while record := kmsg.read(8192):
-                line = record.decode(errors="replace").split(";", 1)[1].split("\n")[0]
-                head, found, text = line.partition(f"kvm_heartbeat {self.uuid}: ")
-                if found and not head:
-                    lines.append(text)
-        return lines
-
-    def log(self):
-        """Those about its guest's state."""
-        return [line for line in self.lines() if line.startswith("guest is ")]
-
     def remove(self):
-        """Remove the monitor and what followed it."""
-        write(f"{self.dir}/remove", "1")
+        super().remove()
         self.ignore()
