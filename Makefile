@@ -50,8 +50,8 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
-# What takes too long for check: mutants of pure files, mutated streams, the commands of the documents, hostile guests, a host
-# and a guest that look for data races, migrations, newer QEMUs, two hosts that Prometheus watches, a host with systemd,
+# What takes too long for check: mutants of pure files, mutated streams, the commands of the documents, hostile guests, lifetimes,
+# a host and a guest that look for data races, migrations, newer QEMUs, two hosts that Prometheus watches, a host with systemd,
 # packages in all Debians, and boots.
 STREAMS ?= 1000000
 MIGRATIONS ?= 200
@@ -61,7 +61,7 @@ torture:
 	@KVMHB_FUZZ=2000 selftests/check debug
 	@selftests/twin/mutate.py
 	@selftests/fuzz/stream $(STREAMS)
-	@selftests/check documents hostile kcsan kcsan-guest
+	@selftests/check documents hostile lifetimes kcsan kcsan-guest
 	@selftests/migrations $(MIGRATIONS) $(CANCELLED)
 	@selftests/pairs
 	@selftests/qemus

@@ -44,7 +44,8 @@ BUILD_ONE = 'selftests/rig/host --kernel "$tree" --out build/one -- sh -c \'\n'
 EXCEPTIONS = {
     "it runs for minutes or hours on hosts of its own, and what it is made of runs in make check": [
         "make check", "make demo", "make matrix", "make matrix N=5", "make torture", "make torture BOOTS=20",
-        "make bench", "selftests/bench vmm", "selftests/check debug", "selftests/check kcsan", "selftests/check hostile"],
+        "make bench", "selftests/bench vmm", "selftests/check debug", "selftests/check kcsan", "selftests/check hostile",
+        "selftests/check lifetimes"],
     by("Makefile", "@selftests/style"): ["make style"],
     by("Makefile", "@selftests/migrations"): ["selftests/migrations 20 5"],
     by("Makefile", "@selftests/pairs"): ["selftests/pairs"],
