@@ -70,6 +70,11 @@ torture:
 	@selftests/packages
 	@selftests/boots $(BOOTS)
 
+# Many guests for so many seconds.
+TIME ?= 1800
+soak:
+	@selftests/soak $(TIME)
+
 # What a beat costs, and how exactly silence is noticed.
 bench:
 	@selftests/bench
@@ -86,4 +91,4 @@ clean:
 		-name '*.mod.c' -o -name '.*.cmd' -o -name 'modules.order' | xargs -r rm -f
 	rm -rf build Module.symvers modules.order .*.cmd .*.o
 
-.PHONY: modules install tools install-tools demo check prove matrix torture bench style docs clean install-boot install-dkms-host install-dkms-guest uninstall
+.PHONY: modules install tools install-tools demo check prove matrix torture soak bench style docs clean install-boot install-dkms-host install-dkms-guest uninstall

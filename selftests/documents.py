@@ -45,7 +45,7 @@ EXCEPTIONS = {
     "it runs for minutes or hours on hosts of its own, and what it is made of runs in make check": [
         "make check", "make demo", "make matrix", "make matrix N=5", "make torture", "make torture BOOTS=20",
         "make bench", "selftests/bench vmm", "selftests/check debug", "selftests/check kcsan", "selftests/check hostile",
-        "selftests/check lifetimes"],
+        "selftests/check lifetimes", "make soak", "make soak TIME=300"],
     by("Makefile", "@selftests/style"): ["make style"],
     by("Makefile", "@selftests/migrations"): ["selftests/migrations 20 5"],
     by("Makefile", "@selftests/pairs"): ["selftests/pairs"],
@@ -53,6 +53,7 @@ EXCEPTIONS = {
     by("Makefile", "@selftests/twin/mutate.py"): ["selftests/twin/mutate.py"],
     by("Makefile", "@selftests/qemus"): ["selftests/qemus"],
     by("Makefile", "@selftests/fuzz/stream"): ["selftests/fuzz/stream 100000"],
+    by("Makefile", "@selftests/soak"): ["selftests/soak 60 --vms 20 --workers 4 --seed 1"],
     by("selftests/matrix", "matrix.py"): ["selftests/matrix 1 sigstop freezer quota"],
     by(CHECK, '/selftests/packages" build'): ["selftests/packages build"],
     by(CHECK, '"$rig/deps"'): ["selftests/rig/deps"],
