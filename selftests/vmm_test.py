@@ -26,6 +26,8 @@ from run import briefly, expect, expect_in, vms
 VMM = f"{TOP}/build/bin/vmm"
 # A second is long for the guest, and what an emulated host is late by is short beside it.
 INTERVAL = SEC
+# Longer than a timeout, seconds.
+LONG = 2.5 * INTERVAL / SEC
 
 
 class Vm:
@@ -128,6 +130,30 @@ def test_stops(monitor):
         expect(vm.end(), 0, "status of the VMM")
 
 
+def test_panics(monitor):
+    """A guest says that it panicked: panicked, and no outage begins"""
+    with Vm(monitor, "-d", "ioeventfd", "panic") as vm:
+        monitor.wait_state("panicked", cause="panic")
+        expect(monitor.lives(), [1, 1, 0], "boots, panics, resets")
+        time.sleep(LONG)
+        monitor.mark()
+        expect(monitor.history()[-1], "panicked:panic", "as long as it lasts")
+        expect(vm.end(), 0, "status of the VMM")
+
+
+def test_evidence(monitor):
+    """What KVM knows of a CPU that beat three times and halts: its own count of exits, interrupts, the halt"""
+    with Vm(monitor, "-d", "ioeventfd", "beat", "3", "halt") as vm:
+        monitor.wait_state("unresponsive")
+        late, seen = [event for event in monitor.events if event.name == "evidence"][-2:]
+        expect((seen.task, seen.running, seen.halted, seen.signals), ("S", 1, 1, 0), "where it is")
+        # One is injected again if the guest's memory was not there when it was to arrive.
+        expect_in(seen.irqs, 3, 6, "interrupts")
+        expect((late.exits, seen.exits), 2 * (vm.exits("exits"),), "exits")
+        expect_in(seen.halted_ns - late.halted_ns, 1, TIMEOUT * SEC, "a halt that lasts")
+        expect(vm.end(), 0, "status of the VMM")
+
+
 def test_fails(monitor):
     """KVM cannot emulate what a guest does, and gives it up: kvm-error"""
     with Vm(monitor, "fail") as vm:
@@ -200,6 +226,22 @@ def test_memory_high(monitor):
     return None
 
 
+def test_pauses(monitor):
+    """A VMM is stopped by a signal for longer than a timeout: its guest is paused, then alive, and not missed"""
+    with Vm(monitor, "-d", "ioeventfd", "beat") as vm:
+        monitor.wait_beats(2)
+        since = monitor.mark()
+        vm.process.send_signal(signal.SIGSTOP)
+        monitor.wait_state("paused", since)
+        time.sleep(LONG)
+        vm.process.send_signal(signal.SIGCONT)
+        monitor.wait_state("alive", since)
+        monitor.wait_beats(2)
+        seen = [said for said in monitor.history(since) if said != "late"]
+        expect(seen, ["paused:paused", "alive"], "while it was stopped")
+        expect(vm.end(), 0, "status of the VMM")
+
+
 def test_steps(monitor):
     """A debugger has a guest's only CPU go step by step, flat out and without interrupts: paused"""
     with Vm(monitor, "-d", "ioeventfd", "-s", "beat") as vm:
@@ -226,9 +268,6 @@ def another():
         yield monitor, f"{folder}/vm"
     monitor.remove()
 
-
-# Longer than a timeout, seconds.
-LONG = 2.5 * INTERVAL / SEC
 
 # How long a pause was is not of the test's making.
 GONE = re.compile(r"(gone|heartbeat) [0-9.]+ s")
@@ -402,8 +441,9 @@ def test_moves_not(monitor):
     monitor.wait_state("detached", cause="vmm-gone")
 
 
-ALL = ("beats", "beats_eventfd", "spins", "halts", "stops", "fails", "rounds", "finest", "storm", "memory_high",
-       "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_two", "moves_silent", "moves_damaged", "moves_not")
+ALL = ("beats", "beats_eventfd", "spins", "halts", "stops", "panics", "evidence", "fails", "rounds", "finest", "storm",
+       "memory_high", "pauses", "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_two", "moves_silent",
+       "moves_damaged", "moves_not")
 
 
 def main():

@@ -49,8 +49,8 @@ static size_t memory_size;
  * Those that are counted leave the TSC from before and after in r14 and r15.
  */
 extern const char guest_code[], guest_end[], guest_tick[];
-extern const char guest_ring[], guest_pulse[], guest_beat[], guest_stop[], guest_flap[],
-		  guest_fail[];
+extern const char guest_ring[], guest_pulse[], guest_beat[];
+extern const char guest_stop[], guest_panic[], guest_flap[], guest_fail[];
 
 static void __attribute_used__ guest_assembly(void)
 {
@@ -124,10 +124,15 @@ static void __attribute_used__ guest_assembly(void)
 	"guest_stop:\n"
 	"	call	.Lonline\n"
 	".Lstop:	test	%%ecx, %%ecx\n"
-	"	jnz	2f\n"
+	"	jnz	.Lhalt\n"
 	"1:	jmp	1b\n"
-	"2:	hlt\n"
-	"	jmp	2b\n"
+	".Lhalt:	hlt\n"
+	"	jmp	.Lhalt\n"
+
+	"guest_panic:\n"
+	"	call	.Lonline\n"
+	"	movl	%[panic], %c[lifecycle](%%rdi)\n"
+	"	jmp	.Lhalt\n"
 
 	/* Armed and not, and each is a change of state. */
 	"guest_flap:\n"
@@ -148,6 +153,7 @@ static void __attribute_used__ guest_assembly(void)
 	    [flags] "i" (offsetof(struct kvm_heartbeat_slot, flags)),
 	    [online] "i" (KVM_HEARTBEAT_SLOT_ONLINE), [arm] "i" (KVM_HEARTBEAT_ARM),
 	    [unload] "i" (KVM_HEARTBEAT_UNLOAD),
+	    [panic] "i" (KVM_HEARTBEAT_PANIC),
 	    [lifecycle] "i" (KVM_HEARTBEAT_REG_LIFECYCLE),
 	    [doorbell] "i" (KVM_HEARTBEAT_REG_DOORBELL), [timer_vector] "i" (TIMER_VECTOR),
 	    [port_begun] "i" (PORT_BEGUN), [port_done] "i" (PORT_DONE));
@@ -160,6 +166,7 @@ static const struct guest guests[] = {
 	{ .name = "spin", .entry = guest_stop, .silent = true },
 	{ .name = "halt", .entry = guest_stop, .silent = true },
 	{ .name = "flap", .entry = guest_flap },
+	{ .name = "panic", .entry = guest_panic },
 	{ .name = "fail", .entry = guest_fail, .silent = true },
 	{ .name = "storm", .entry = guest_ring },	/* from 0 on: 2^64 times */
 	{ .name = "hostile", .entry = guest_code, .counted = true, .hostile = true },

@@ -82,6 +82,7 @@ static noreturn void print_usage(void)
 	      "              K times (0 or none: never), or when SIGUSR2 has come, spin (default)\n"
 	      "              or halt, interrupts off\n"
 	      "  spin, halt  that, at once\n"
+	      "  panic       say that it panicked, and halt\n"
 	      "  fail        do what KVM cannot emulate, so that KVM gives the guest up\n"
 	      "  storm       ring for ever, as fast as it goes, on each vCPU\n"
 	      "  flap        unload and arm for ever, likewise\n"
