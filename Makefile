@@ -51,8 +51,8 @@ matrix:
 	@selftests/matrix $(N)
 
 # What takes too long for check: mutants of pure files, mutated streams, the commands of the documents, hostile guests, lifetimes,
-# a host and a guest that look for data races, migrations, newer QEMUs, two hosts that Prometheus watches, a host with systemd,
-# packages in all Debians, and boots.
+# a host and a guest that look for data races, migrations, newer QEMUs, Intel's VMX, two hosts that Prometheus watches, a host
+# with systemd, packages in all Debians, and boots.
 STREAMS ?= 1000000
 MIGRATIONS ?= 200
 CANCELLED ?= 50
@@ -65,6 +65,7 @@ torture:
 	@selftests/migrations $(MIGRATIONS) $(CANCELLED)
 	@selftests/pairs
 	@selftests/qemus
+	@selftests/bochs
 	@selftests/fleet
 	@selftests/service
 	@selftests/packages

@@ -154,6 +154,22 @@ def test_evidence(monitor):
         expect(vm.end(), 0, "status of the VMM")
 
 
+def test_on_time(monitor):
+    """A guest that halts is late and then unresponsive, each when it is due, a 64th later at most, by both clocks"""
+    for interval_ns in (SEC, 100 * MS, 10 * MS):
+        since = monitor.mark()
+        monitor.set("interval_ns", interval_ns)
+        with Vm(monitor, "-d", "ioeventfd", "beat", "3", "halt") as vm:
+            unresponsive = monitor.wait_state("unresponsive", since)
+            late = monitor.wait_state("late", since)
+            beat = monitor.wait_event("beat", since, count=3)
+            for event, due_ns in ((late, interval_ns * 3 // 2), (unresponsive, 2 * interval_ns)):
+                expect_in(event.run_ns, due_ns, due_ns * 65 // 64, f"{event.new} at, on the run clock")
+                # The trace has microseconds.
+                expect_in(round((event.time - beat.time) * SEC), due_ns - 1000, due_ns * 65 // 64, f"{event.new} at")
+            expect(vm.end(), 0, "status of the VMM")
+
+
 def test_fails(monitor):
     """KVM cannot emulate what a guest does, and gives it up: kvm-error"""
     with Vm(monitor, "fail") as vm:
@@ -441,6 +457,7 @@ def test_moves_not(monitor):
     monitor.wait_state("detached", cause="vmm-gone")
 
 
+# All but on_time, which wants a host where nothing but instructions takes time, such as Bochs'.
 ALL = ("beats", "beats_eventfd", "spins", "halts", "stops", "panics", "evidence", "fails", "rounds", "finest", "storm",
        "memory_high", "pauses", "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_two", "moves_silent",
        "moves_damaged", "moves_not")

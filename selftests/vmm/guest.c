@@ -121,11 +121,16 @@ static void __attribute_used__ guest_assembly(void)
 	"	jne	.Lstop\n"
 	"	iretq\n"
 
+	/*
+	 * Bochs gives the host its interrupts back only if a guest that entered with its own
+	 * off turns them off.
+	 */
 	"guest_stop:\n"
 	"	call	.Lonline\n"
 	".Lstop:	test	%%ecx, %%ecx\n"
 	"	jnz	.Lhalt\n"
-	"1:	jmp	1b\n"
+	"1:	cli\n"
+	"	jmp	1b\n"
 	".Lhalt:	hlt\n"
 	"	jmp	.Lhalt\n"
 
