@@ -46,6 +46,7 @@ EXCEPTIONS = {
         "make check", "make demo", "make matrix", "make matrix N=5", "make torture", "make torture BOOTS=20",
         "make bench", "selftests/bench vmm", "selftests/check debug", "selftests/check kcsan", "selftests/check hostile",
         "selftests/check lifetimes", "make soak", "make soak TIME=300"],
+    by("Makefile", "KVMHB_CDEV=1 selftests/check debug"): ["KVMHB_CDEV=1 selftests/check debug"],
     by("Makefile", "@selftests/style"): ["make style"],
     by("Makefile", "@selftests/migrations"): ["selftests/migrations 20 5"],
     by("Makefile", "@selftests/pairs"): ["selftests/pairs"],
@@ -144,6 +145,9 @@ EXCEPTIONS = {
         "bpftrace /usr/share/kvm-heartbeat/intervals.bt",
         "bpftrace /usr/share/kvm-heartbeat/silence.bt 11111111-2222-3333-4444-555555555555",
         "bpftrace /usr/local/share/kvm-heartbeat/silence.bt $UUID"],
+    by("selftests/neighbours_test.py", '"-object", "iommufd,id=iommufd0"'): [
+        "qemu-system-x86_64 -accel kvm ... -object iommufd,id=iommufd0 \\\n"
+        "        -device vfio-pci,sysfsdev=/sys/bus/mdev/devices/$UUID,iommufd=iommufd0"],
     "there is no Proxmox here": [
         "qm set 100 --hookscript local:snippets/kvm-heartbeat",
         "qm set 100 --args '-device vfio-pci,sysfsdev=/sys/bus/mdev/devices/00000000-0000-4000-8000-000000000100'"],

@@ -121,6 +121,14 @@ def test_halts(monitor):
     expect(monitor.number("beats"), 3)
 
 
+def test_spins_by_cdev(monitor):
+    """A guest whose device is opened by its own file and an iommufd spins: hung"""
+    if not os.path.exists("/dev/iommu"):
+        return "this kernel has no iommufd"
+    outage(monitor, "-f", "beat", "3", "spin", cause="hung")
+    return None
+
+
 def test_stops(monitor):
     """A guest beats until it is told to stop, and halts: halted"""
     with Vm(monitor, "-d", "ioeventfd", "beat", "0", "halt") as vm:
@@ -458,8 +466,8 @@ def test_moves_not(monitor):
 
 
 # All but on_time, which wants a host where nothing but instructions takes time, such as Bochs'.
-ALL = ("beats", "beats_eventfd", "spins", "halts", "stops", "panics", "evidence", "fails", "rounds", "finest", "storm",
-       "memory_high", "pauses", "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_two", "moves_silent",
+ALL = ("beats", "beats_eventfd", "spins", "halts", "spins_by_cdev", "stops", "panics", "evidence", "fails", "rounds", "finest",
+       "storm", "memory_high", "pauses", "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_two", "moves_silent",
        "moves_damaged", "moves_not")
 
 

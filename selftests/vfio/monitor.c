@@ -2,6 +2,7 @@
 /*
  * One monitor, and the VFIO device on it as a VMM opens it
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -12,6 +13,29 @@
 #include <unistd.h>
 
 #include "monitor.h"
+
+/* <linux/vfio.h> and <linux/iommufd.h> of Linux 6.6, which Debian 12's headers are older than. */
+struct bind_iommufd {
+	__u32 argsz, flags;
+	__s32 iommufd;
+	__u32 out_devid;
+};
+
+struct attach_iommufd_pt {
+	__u32 argsz, flags;
+	__u32 pt_id;
+};
+
+struct ioas_alloc {
+	__u32 size, flags;
+	__u32 out_ioas_id;
+};
+
+#define BIND_IOMMUFD		_IO(VFIO_TYPE, VFIO_BASE + 18)
+#define ATTACH_IOMMUFD_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
+#define IOAS_ALLOC		_IO(';', 0x81)
+
+bool monitor_by_cdev;
 
 int write_file(const char *path, const char *text)
 {
@@ -73,7 +97,7 @@ int monitor_remove(struct monitor *m)
  * Open the group, in a container that has an IOMMU. A container that is open already
  * is one that an earlier group has left here.
  */
-int monitor_open_group(struct monitor *m)
+static int open_group(struct monitor *m)
 {
 	bool alone = m->container < 0;
 	char path[128], link[256];
@@ -107,12 +131,73 @@ int monitor_open_group(struct monitor *m)
 	return 0;
 }
 
+/* Open the device's own file, which cannot be used before it is bound to an iommufd. */
+static int open_cdev(struct monitor *m)
+{
+	struct dirent *entry;
+	char path[320];
+	DIR *dir;
+
+	m->step = "find the device's file: has the kernel VFIO_DEVICE_CDEV?";
+	snprintf(path, sizeof(path), MDEV "%.36s/vfio-dev", m->uuid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	do
+		entry = readdir(dir);
+	while (entry && entry->d_name[0] == '.');
+	if (entry)
+		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", entry->d_name);
+	closedir(dir);
+	if (!entry)
+		return -ENOENT;
+
+	m->step = "open /dev/iommu: has the kernel IOMMUFD?";
+	m->container = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	if (m->container < 0)
+		return -errno;
+	m->step = "open the device's file: may you use it?";
+	m->group = open(path, O_RDWR | O_CLOEXEC);
+	return m->group < 0 ? -errno : 0;
+}
+
 /*
- * Open the device, in a group that is open. What KVM knows of the group now is what
+ * Bind the device to the iommufd, which opens it. This one does no DMA, but a VMM that
+ * knows no more than VFIO gives each an address space.
+ */
+static int open_bound(struct monitor *m)
+{
+	struct bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = m->container };
+	struct ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct attach_iommufd_pt attach = { .argsz = sizeof(attach) };
+
+	m->step = "VFIO_DEVICE_BIND_IOMMUFD: does another VMM use it?";
+	if (ioctl(m->group, BIND_IOMMUFD, &bind))
+		return -errno;
+	m->device = m->group;
+	m->group = -1;
+	m->step = "IOMMU_IOAS_ALLOC";
+	if (ioctl(m->container, IOAS_ALLOC, &ioas))
+		return -errno;
+	m->step = "VFIO_DEVICE_ATTACH_IOMMUFD_PT";
+	attach.pt_id = ioas.out_ioas_id;
+	return ioctl(m->device, ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
+}
+
+/* Open what KVM is told of: the group, or the device's own file. */
+int monitor_open_file(struct monitor *m)
+{
+	return monitor_by_cdev ? open_cdev(m) : open_group(m);
+}
+
+/*
+ * Open the device, by the file that is open. What KVM knows of that file now is what
  * the host module gets to see of the VM and its vCPUs.
  */
 int monitor_open_device(struct monitor *m)
 {
+	if (monitor_by_cdev)
+		return open_bound(m);
 	m->step = "VFIO_GROUP_GET_DEVICE_FD";
 	m->device = ioctl(m->group, VFIO_GROUP_GET_DEVICE_FD, m->uuid);
 	return m->device < 0 ? -errno : 0;
@@ -121,7 +206,7 @@ int monitor_open_device(struct monitor *m)
 /* Open all that it takes, without KVM. What was opened before a failure stays open. */
 int monitor_open(struct monitor *m)
 {
-	return monitor_open_group(m) ?: monitor_open_device(m);
+	return monitor_open_file(m) ?: monitor_open_device(m);
 }
 
 void monitor_close(struct monitor *m)

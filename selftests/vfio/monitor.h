@@ -7,6 +7,7 @@
 #define MONITOR_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define HEARTBEAT_TYPE "/sys/class/mdev_bus/kvm_heartbeat/mdev_supported_types/kvm_heartbeat-vm"
@@ -14,9 +15,13 @@
 
 #define UUID_SIZE 37
 
+/* Whether devices are opened by their own files and an iommufd, not by groups and a container. */
+extern bool monitor_by_cdev;
+
 struct monitor {
 	char uuid[UUID_SIZE];
-	int container, group, device;	/* files, or -1 */
+	/* Files, or -1. The group is the device's own file until that is bound, if by cdev. */
+	int container, group, device;
 	const char *step;		/* of opening it, the last one, in words */
 };
 
@@ -30,7 +35,7 @@ int mdev_create(const char *type, const char *uuid);
 void monitor_init(struct monitor *m, const char *uuid);
 int monitor_remove(struct monitor *m);
 
-int monitor_open_group(struct monitor *m);
+int monitor_open_file(struct monitor *m);
 int monitor_open_device(struct monitor *m);
 int monitor_open(struct monitor *m);
 void monitor_close(struct monitor *m);

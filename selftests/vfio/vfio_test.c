@@ -27,4 +27,10 @@
 #include "migration_end_test.c"
 #include "races_test.c"
 
+/* The harness has the arguments. */
+static void __attribute__((constructor)) choose_way(void)
+{
+	monitor_by_cdev = getenv("KVMHB_CDEV");
+}
+
 TEST_HARNESS_MAIN

@@ -23,12 +23,15 @@ bool careless;
 
 static int kvm_vfio = -1;
 
-/* Newer headers say KVM_DEV_VFIO_FILE, _ADD and _DEL; the numbers are the same. */
+/*
+ * Tell KVM of the group, or of the device's own file: newer headers say KVM_DEV_VFIO_FILE,
+ * _ADD and _DEL; the numbers are the same.
+ */
 static void tell_kvm(struct device *dev, __u64 attr, const char *what)
 {
+	int file = dev->monitor.group < 0 ? dev->monitor.device : dev->monitor.group;
 	struct kvm_device_attr arg = {
-		.group = KVM_DEV_VFIO_GROUP, .attr = attr,
-		.addr = (uintptr_t)&dev->monitor.group,
+		.group = KVM_DEV_VFIO_GROUP, .attr = attr, .addr = (uintptr_t)&file,
 	};
 
 	check(ioctl(kvm_vfio, KVM_SET_DEVICE_ATTR, &arg), what);
@@ -43,13 +46,13 @@ static void check_step(struct device *dev, int ret)
 
 /*
  * Open the monitor's device. What comes when is not arbitrary: the module sees the VM
- * and its vCPUs when the device is opened, if KVM has been told of the group by then
+ * and its vCPUs when the device is opened, if KVM has been told of its file by then
  * and the vCPUs are there.
  */
 static void monitored_open(struct device *dev)
 {
 	monitor_init(&dev->monitor, dev->uuid);
-	check_step(dev, monitor_open_group(&dev->monitor));
+	check_step(dev, monitor_open_file(&dev->monitor));
 
 	tell_kvm(dev, KVM_DEV_VFIO_GROUP_ADD, "KVM_DEV_VFIO_GROUP_ADD");
 
@@ -62,8 +65,6 @@ static void monitored_open(struct device *dev)
 
 static void monitored_close(struct device *dev)
 {
-	close(dev->monitor.device);
-	dev->monitor.device = -1;
 	tell_kvm(dev, KVM_DEV_VFIO_GROUP_DEL, "KVM_DEV_VFIO_GROUP_DEL");
 	monitor_close(&dev->monitor);
 }

@@ -46,8 +46,8 @@ static int signals;
 
 static noreturn void print_usage(void)
 {
-	fputs("usage: vmm [-m UUID]... [-d exit|ioeventfd] [-c VCPUS] [-r ROUNDS] [-s] [-t KIB]\n"
-	      "           [-o FILE] GUEST [ARGS] | -i FILE\n"
+	fputs("usage: vmm [-m UUID]... [-f] [-d exit|ioeventfd] [-c VCPUS] [-r ROUNDS] [-s]\n"
+	      "           [-t KIB] [-o FILE] GUEST [ARGS] | -i FILE\n"
 	      "\n"
 	      "Run a tiny guest with the heartbeat device, until it is done or SIGTERM or SIGINT comes.\n"
 	      "\n"
@@ -55,6 +55,7 @@ static noreturn void print_usage(void)
 	      "              nobody takes note of what it writes to the registers. With several,\n"
 	      "              each has a device, which the vCPUs take turns to use: with two, vCPUs\n"
 	      "              0, 2 ... are CPUs 0, 1 ... of the first\n"
+	      "  -f          open the devices by files of their own and an iommufd, not by groups\n"
 	      "  -d exit     the doorbell is a write like any other: an exit to this program, which\n"
 	      "              passes it on (default)\n"
 	      "  -d ioeventfd\n"
@@ -295,9 +296,11 @@ int main(int argc, char **argv)
 	__u64 silences;
 	int option;
 
-	while ((option = getopt(argc, argv, "+m:d:c:r:st:o:i:")) != -1) {
+	while ((option = getopt(argc, argv, "+m:fd:c:r:st:o:i:")) != -1) {
 		if (option == 'm' && nr_monitors < MAX_DEVICES)
 			devices[nr_monitors++].uuid = optarg;
+		else if (option == 'f')
+			monitor_by_cdev = true;
 		else if (option == 'd' && (!strcmp(optarg, "exit") || !strcmp(optarg, "ioeventfd")))
 			ioeventfd = !strcmp(optarg, "ioeventfd");
 		else if (option == 'c')
