@@ -139,6 +139,8 @@ EXCEPTIONS = {
     by("selftests/libvirt_test.py", 'vm.virsh("attach-device", DOMAIN, path, "--live")'): [
         "virsh attach-device DOMAIN hostdev.xml --live"],
     by("selftests/libvirt_test.py", 'vm.virsh("inject-nmi", DOMAIN)'): ["virsh inject-nmi DOMAIN"],
+    by("selftests/libvirt_test.py", '"monitor_scripts": f"{TOP}/tools/pacemaker/virtualdomain-monitor"'): [
+        "pcs resource update web1 monitor_scripts=/usr/share/kvm-heartbeat/virtualdomain-monitor"],
     by("selftests/neighbours_test.py", 'hook = f"{TOP}/tools/proxmox/hookscript"'): [
         "cp /usr/share/kvm-heartbeat/hookscript /var/lib/vz/snippets/kvm-heartbeat"],
     by("selftests/neighbours_test.py", 'Tracer("bpftrace", "-c", "/usr/bin/cat"'): [
