@@ -263,32 +263,44 @@ def test_blocked(run):
 
 # What answers us goes on in the background; the rest of the guest's init becomes systemd.
 SYSTEMD = """} &
-insmod /lib/kvmhb/kvm_heartbeat_guest.ko
+insmod /lib/kvmhb/kvm_heartbeat_guest.ko nowayout=1
 mkdir -p /run /etc/systemd/system
 mount -t tmpfs run /run
 echo 0123456789abcdef0123456789abcdef >/etc/machine-id
-printf '[Manager]\\nRuntimeWatchdogSec=3\\n' >/etc/systemd/system.conf
 echo '[Unit]' >/etc/systemd/system/default.target
 exec /lib/systemd/systemd
 """
+# README.md's commands; the time is shorter.
+WATCHDOG_CONF = "[Manager]\\nRuntimeWatchdogSec=3\\nWatchdogDevice=/dev/watchdog0\\n"
 
 
 def test_systemd(run):
-    """systemd feeds the watchdog (RuntimeWatchdogSec), until it crashes"""
+    """systemd pings the watchdog as README.md has it, on after it has executed itself anew, until it crashes"""
     head, tail = read(f"{TOP}/selftests/rig/guest-init").split("exec 3<>/dev/vport0p1\nprintf")
     with tempfile.NamedTemporaryFile("w") as init:
         print(head, "{ exec 3<>/dev/vport0p1\nprintf", tail, SYSTEMD, sep="", file=init, flush=True)
         other = Run(kernel=run.options["kernel"], append="rdinit=/systemd-init",
-                    files={"/systemd-init": init.name} | dynamic("/lib/systemd/systemd"))
+                    files={"/systemd-init": init.name} | dynamic("/lib/systemd/systemd") | dynamic("/bin/systemctl") |
+                    dynamic("/usr/bin/wdctl"))
         other.start()
     guest, monitor = other.guest, other.monitor
+    watchdog = "/sys/class/watchdog/watchdog0"
     with guest:
         monitor.wait_state("alive")
-        guest.run("until grep -qx active /sys/class/watchdog/watchdog0/state; do sleep 0.1; done")
-        expect(guest.run("cat /sys/class/watchdog/watchdog0/timeout").strip(), "3")
-        since = monitor.mark()
-        monitor.wait_beats(5)
-        expect([s for s in monitor.history(since) if s.startswith("degraded")], [], "while it is fed")
+        guest.run("until [ -S /run/systemd/private ]; do sleep 0.1; done")
+        expect(guest.run(f"cat {watchdog}/identity {watchdog}/state").split(), ["kvm_heartbeat", "inactive"])
+        guest.run("mkdir -p /etc/systemd/system.conf.d")
+        guest.run(f"printf '{WATCHDOG_CONF}' >/etc/systemd/system.conf.d/kvmhb.conf")
+        # After the second time only nowayout keeps its crash from stopping the watchdog.
+        for _ in range(2):
+            guest.run("systemctl daemon-reexec")
+            guest.run(f"until grep -qx active {watchdog}/state; do sleep 0.1; done")
+            expect(guest.run(f"cat {watchdog}/timeout").strip(), "3")
+            since = monitor.mark()
+            monitor.wait_beats(5)
+            expect([s for s in monitor.history(since) if s.startswith("degraded")], [], "while it is pinged")
+        shown = guest.run("/usr/bin/wdctl /dev/watchdog0")
+        expect(bool(re.search(r"kvm_heartbeat(?s:.*) 3 seconds", shown)), True, f"identity and timeout in {shown!r}")
         # From then on it stands still, by its own decision.
         guest.run("kill -SEGV 1")
         monitor.wait_state("degraded", since, cause="userspace")
