@@ -68,7 +68,10 @@ def test_files(run):
     files.judge("Trace events", files.below(events) | {
         os.path.relpath(path, events): files.owned(path) for path in glob.glob(f"{events}/*/enable")})
     expect(files.owned(TRACING), "0700 root:root", "the folder above all events")
-    files.judge("Device nodes of the host", files.below("/dev/vfio", folders=True))
+    files.judge("Device nodes of the host", files.below("/dev/vfio"))
+    if os.path.exists("/dev/iommu"):
+        files.judge("Device files of the host",
+                    files.below("/dev/vfio/devices") | {"/dev/iommu": files.owned("/dev/iommu")})
     expect(glob.glob("/sys/kernel/debug/*heartbeat*"), [], "what is in debugfs")
 
     def in_guest(paths):

@@ -11,6 +11,7 @@ One VM lives through all tests of one of the two; a test begins where the one be
 import glob
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import threading
 import traceback
 import uuid
 
+from files import owned
 from hb import MS, SEC, TIMEOUT, TOP, Timeout, kernels, read, release, save, write
 from monitor import Monitor
 from run import FAULT, FAULT_KO, Run, expect, expect_in, modules, play
@@ -334,6 +336,36 @@ def vfio_files(vm):
     return sorted({re.sub(r"\d+$", "N", file) for file in files if re.match(r"/dev/(vfio|iommu)", file)})
 
 
+def nodes(device):
+    """Owner and mode of a VFIO device's own file, and of that of its group."""
+    own, = os.listdir(f"{device}/vfio-dev")
+    group = os.path.basename(os.readlink(f"{device}/iommu_group"))
+    return [owned(f"/dev/vfio/{node}") for node in (f"devices/{own}", group)]
+
+
+def new_mtty():
+    """Make a VFIO device of another kind: its folder."""
+    name = str(uuid.uuid4())
+    write(f"{MTTY}/create", name)
+    return f"/sys/bus/mdev/devices/{name}"
+
+
+def test_nodes(_):
+    """udev lets group kvm open a monitor's own file and its group, and no other device's"""
+    os.makedirs("/run/udev/rules.d")
+    shutil.copy(f"{TOP}/packaging/udev.rules", "/run/udev/rules.d/60-kvm-heartbeat.rules")
+    # It forks once it listens.
+    subprocess.run(["/lib/systemd/systemd-udevd", "--daemon"], check=True, capture_output=True)
+    monitor, other = Monitor(), new_mtty()
+    # Here udevadm does nothing unless it is told so: the rig's host runs programs in a chroot.
+    output("env", "SYSTEMD_IGNORE_CHROOT=1", "udevadm", "settle")
+    seen = nodes(monitor.dir), nodes(other)
+    output("env", "SYSTEMD_IGNORE_CHROOT=1", "udevadm", "control", "--exit")
+    monitor.remove()
+    write(f"{other}/remove", 1)
+    expect(seen, (2 * ["0660 root:kvm"], 2 * ["0600 root:root"]), "nodes of a monitor, and of another device")
+
+
 def test_cdev(vm):
     """QEMU opens the device by its own file and an iommufd: the guest is alive, and KVM knows its vCPUs"""
     vm.start()
@@ -386,7 +418,7 @@ TESTS = [test_start, test_balloon, test_vsock, test_second, test_follow, test_tr
          test_silence, test_mdevctl, test_hookscript]
 
 
-IOMMUFD = [test_cdev, test_other_device, test_cdev_hung, test_group]
+IOMMUFD = [test_nodes, test_cdev, test_other_device, test_cdev_hung, test_group]
 
 
 def tree():
@@ -404,10 +436,8 @@ def with_devices():
 
 def with_iommufd():
     """The VM of IOMMUFD."""
-    other = str(uuid.uuid4())
-    write(f"{MTTY}/create", other)
     by = "iommufd=iommufd0"
-    vm = Vm(devices=[f"vfio-pci,sysfsdev=/sys/bus/mdev/devices/{other},id=mtty,{by}"], qemu=os.environ["KVMHB_QEMU"],
+    vm = Vm(devices=[f"vfio-pci,sysfsdev={new_mtty()},id=mtty,{by}"], qemu=os.environ["KVMHB_QEMU"],
             args=["-object", "iommufd,id=iommufd0"])
     vm.options["devices"][0] += f",{by}"
     return vm
