@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 
+from daemon_test import JOURNAL, Daemon, Heard
 from hb import CPU, MS, OUT, SEC, TIMEOUT, TOP, GuestError, Timeout, kernels, make_initrd, read, save, write
 from migrate_test import lines_without_late, without_late
 from monitor import Monitor
@@ -40,6 +41,7 @@ exec env PATH={LIBVIRT}/bin /usr/sbin/libvirtd --config {LIBVIRT}/libvirtd.conf
 LIBVIRTD_CONF = f"""
 auth_unix_ro = "none"
 auth_unix_rw = "none"
+log_filters = "2:qemu.qemu_monitor"
 log_outputs = "2:file:{OUT}/libvirt/libvirtd.log"
 """
 
@@ -296,7 +298,52 @@ def test_pacemaker(vm):
     expect((status, "is panicked (panic)" in messages), (1, True), f"status of the monitor, which says {messages}")
 
 
-TESTS = [test_start, test_suspend, test_detach, test_nodedev, test_managedsave, test_save, test_pacemaker]
+def asked_for_nmi():
+    """How often libvirtd's log has an NMI that QEMU was asked for. A guest that has panicked in one takes no other."""
+    return read(f"{OUT}/libvirt/libvirtd.log").count('"execute":"inject-nmi"')
+
+
+class Watched:
+    """heartbeatd, with a policy for the domain, and what it tells its manager and the journal."""
+
+    def __init__(self):
+        self.folder = f"{LIBVIRT}/heartbeatd"
+        os.mkdir(self.folder)
+        self.manager_path = f"{self.folder}/manager"
+        self.manager, self.journal = Heard(self.manager_path), Heard(JOURNAL)
+
+    def follow(self, results, *keys):
+        """Run it until it has taken steps with these results; what it told of the last."""
+        write(f"{self.folder}/policy.conf", "\n".join(["[policy test]", f"vm = {DOMAIN}", "delay = 100ms", *keys, ""]))
+        since = self.journal.mark()
+        daemon = Daemon(self)
+        for name, result in results:
+            told = self.journal.wait(since, STEP=name, RESULT=result, VM=DOMAIN)
+        expect(self.journal.steps(since), results, "steps")
+        daemon.stop()
+        # The next one begins anew.
+        os.unlink(f"{self.folder}/state")
+        return told["MESSAGE"]
+
+
+def test_steps(vm):
+    """heartbeatd, without a QMP socket, has libvirt interrupt, dump and reset the domain: its guest is alive again"""
+    watched = Watched()
+    failed = watched.follow([("dump-guest-memory", "failed")], "steps = dump-guest-memory", "dump = /nowhere/%n.core")
+    expect("failed: libvirt: " in failed and "/nowhere/kvmhb.core" in failed, True, f"what libvirt says, in {failed!r}")
+
+    before, since, lives = asked_for_nmi(), vm.here.mark(), vm.here.lives()
+    watched.follow([("inject-nmi", "done"), ("dump-guest-memory", "done"), ("reset", "done")],
+                   "steps = inject-nmi dump-guest-memory reset", f"dump = {LIBVIRT}/%n-%u.core")
+    vm.here.wait_state("alive", since, timeout=2 * TIMEOUT)
+    expect(without_late(vm.here.history(since)), ["waiting", "alive"])
+    expect(vm.here.lives(lives), [1, 0, 1], "boots, panics, resets")
+    expect(asked_for_nmi() > before, True, "whether libvirtd has asked QEMU for an NMI")
+    with open(f"{LIBVIRT}/{DOMAIN}-{vm.here.uuid}.core", "rb") as core:
+        expect(core.read(4), b"\x7fELF", "what the dump begins with")
+
+
+TESTS = [test_start, test_suspend, test_detach, test_nodedev, test_managedsave, test_save, test_pacemaker, test_steps]
 
 
 def main():
