@@ -8,6 +8,7 @@
 One VM lives through all tests of one of the two; a test begins where the one before it ended.
 """
 
+import contextlib
 import glob
 import os
 import re
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import uuid
 
@@ -332,8 +334,12 @@ def test_hookscript(_):
 
 def vfio_files(vm):
     """Which of VFIO's files the VMM has open, without numbers."""
-    files = (os.readlink(link) for link in glob.glob(f"/proc/{vm.guest.pid}/fd/*"))
-    return sorted({re.sub(r"\d+$", "N", file) for file in files if re.match(r"/dev/(vfio|iommu)", file)})
+    found = set()
+    for link in glob.glob(f"/proc/{vm.guest.pid}/fd/*"):
+        # It may be closed by now.
+        with contextlib.suppress(FileNotFoundError):
+            found.add(re.sub(r"\d+$", "N", os.readlink(link)))
+    return sorted(file for file in found if re.match(r"/dev/(vfio|iommu)", file))
 
 
 def nodes(device):
@@ -405,7 +411,10 @@ def test_group(vm):
     since = vm.monitor.mark()
     vm.guest.qmp("device_del", id="hb")
     vm.monitor.wait_state("detached", since, cause="unload")
-    # It was the last device of the iommufd.
+    # It was the last device of the iommufd, which QEMU closes after the device, and tells nobody.
+    end = time.monotonic() + TIMEOUT
+    while vfio_files(vm) and time.monotonic() < end:
+        time.sleep(0.1)
     expect(vfio_files(vm), [])
     vm.guest.qmp("device_add", driver="vfio-pci", sysfsdev=vm.monitor.dir, id="hb")
     vm.monitor.wait_state("alive", since)
