@@ -61,7 +61,7 @@ torture:
 	@KVMHB_FUZZ=2000 KVMHB_CDEV=1 selftests/check debug
 	@selftests/twin/mutate.py
 	@selftests/fuzz/stream $(STREAMS)
-	@selftests/check documents hostile lifetimes kcsan kcsan-guest
+	@selftests/check documents hostile vmm-fuzz lifetimes kcsan kcsan-guest
 	@selftests/migrations $(MIGRATIONS) $(CANCELLED)
 	@selftests/pairs
 	@selftests/qemus
