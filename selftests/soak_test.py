@@ -97,6 +97,11 @@ class Slot:
         patience.cancel()
         expect(line.split()[:1], [word], "the VMM")
 
+    def schedule(self, policy):
+        """Have the host's scheduler take all of the VMM's threads for such."""
+        for tid in os.listdir(f"/proc/{self.guest.pid}/task"):
+            os.sched_setscheduler(int(tid), policy, os.sched_param(0))
+
     def guilty(self):
         """From now on it is no innocent guest."""
         if self.innocent_since is not None:
@@ -283,6 +288,27 @@ def quota(worker, slot, rng):
         group.set("cpu.max", "max")
 
 
+@contextlib.contextmanager
+def overcommitted(rng):
+    """Everyone wants 10 to 20 times the CPUs that there are."""
+    count = os.cpu_count() * rng.randint(10, 20)
+    hogs = [subprocess.Popen(["nice", "-n", str(NICE), "sh", "-c", "while :; do :; done"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+
+
+def starve(worker, slot, rng):
+    """The VMM gets only what nobody else wants of a host that is overcommitted"""
+    with overcommitted(rng):
+        slot.schedule(os.SCHED_IDLE)
+        time.sleep(rng.uniform(2, 5) * slot.timeout / SEC)
+        slot.schedule(os.SCHED_OTHER)
+
+
 def retune(worker, slot, rng):
     """Interval and timeout are changed; the guest beats as it began"""
     for _ in range(rng.randint(1, 3)):
@@ -290,7 +316,8 @@ def retune(worker, slot, rng):
         slot.agree()
 
 
-EVENTS = (restart, silence, silence, silence_and_move, resets, kvm_error, move, move, pause, glimpse, freezer, quota, retune)
+EVENTS = (restart, silence, silence, silence_and_move, resets, kvm_error, move, move, pause, glimpse, freezer, quota, starve,
+          retune)
 
 
 # What befalls the host, for so many seconds.
@@ -304,12 +331,8 @@ def host_cpu_lost(rng):
 
 def host_overcommitted(rng):
     """Everyone wants 10 to 20 times the CPUs that there are"""
-    count = os.cpu_count() * rng.randint(10, 20)
-    hogs = [subprocess.Popen(["nice", "-n", str(NICE), "sh", "-c", "while :; do :; done"]) for _ in range(count)]
-    time.sleep(rng.uniform(5, 15))
-    for hog in hogs:
-        hog.kill()
-        hog.wait()
+    with overcommitted(rng):
+        time.sleep(rng.uniform(5, 15))
 
 
 def host_frozen(rng):

@@ -143,7 +143,12 @@ class Watched(Untraced):
         seen = self.story()
         for number, said in enumerate(seen):
             if said in self.may and self.told[number:number + 1] != [said]:
-                self.told.insert(number, said)
+                after = seen[number + 1:number + 2]
+                if said == "unresponsive:unknown" and not after:
+                    return False
+                # It was reset before more was known.
+                final = said == "unresponsive:unknown" and not after[0].startswith("unresponsive")
+                self.told[number:number + final] = [said]
         return seen[:len(self.told)] != self.told[:len(seen)] or len(seen) >= len(self.told)
 
     def wait_told(self):
