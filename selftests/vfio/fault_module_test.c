@@ -6,6 +6,8 @@
 #include "fault_test.h"
 
 #define PARAMETERS "on_panicked=backtrace"
+/* Not by the link in the class mdev_bus: mdev_register_parent() goes on without it. */
+#define TYPES "/sys/devices/virtual/kvm_heartbeat/kvm_heartbeat/mdev_supported_types/"
 
 static int load(struct subject *s)
 {
@@ -21,11 +23,9 @@ static int unload(struct subject *s)
 	return result(syscall(SYS_delete_module, "kvm_heartbeat", O_NONBLOCK));
 }
 
-/* Not by the link in the class mdev_bus: mdev_register_parent() goes on without it. */
 static bool is_loaded(struct subject *s)
 {
-	return !access("/sys/devices/virtual/kvm_heartbeat/kvm_heartbeat/mdev_supported_types/"
-		       "kvm_heartbeat-vm/create", F_OK);
+	return !access(TYPES "kvm_heartbeat-vm/create", F_OK);
 }
 
 static bool is_unloaded(struct subject *s)
