@@ -8,6 +8,7 @@ The test takes the journal's place, and hears what heartbeatd tells it and its s
 outages; a test begins where the one before it ended.
 """
 
+import contextlib
 import glob
 import os
 import re
@@ -38,6 +39,9 @@ class Heard(Entries):
     def __init__(self, path):
         super().__init__()
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        # What a test before listened at is still there.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(path)
         threading.Thread(target=self._listen, daemon=True).start()
