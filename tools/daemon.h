@@ -42,7 +42,7 @@ struct hb_daemon {
 void hb_daemon_catch_up(struct hb_daemon *daemon);
 bool hb_daemon_drain(struct hb_daemon *daemon);
 void hb_daemon_look(struct hb_daemon *daemon);
-bool hb_daemon_save(struct hb_daemon *daemon);
+bool hb_daemon_save(struct hb_daemon *daemon, const struct hb_vm *about);
 void hb_daemon_save_soon(struct hb_daemon *daemon);
 
 /* tell.c */

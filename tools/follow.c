@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "follow.h"
+#include "units.h"
 
 #define SYSTEM	"kvm_heartbeat"
 
@@ -79,13 +80,16 @@ static void tell(struct ring *ring,
 	handle(&told, context);
 }
 
-/* Return: 1, 0 if there is none, or a negative errno. */
+/*
+ * ENODEV: there may be such a CPU, but it has never been online; should it come, its events will,
+ * too. Return: 1, 0 if there is none, or a negative errno.
+ */
 static int load_page(struct ring *ring)
 {
 	int ret = tracefs_cpu_read(ring->cpu, ring->buf, true);
 
 	if (ret <= 0)
-		return ret && errno != EAGAIN ? -errno : 0;
+		return ret && errno != EAGAIN && errno != ENODEV ? -errno : 0;
 	return kbuffer_load_subbuffer(ring->page, ring->buf) ? -EIO : 1;
 }
 
@@ -135,14 +139,25 @@ static bool add_ring(struct hb_follow *follow, int cpu)
 {
 	struct ring *rings = realloc(follow->rings, (follow->nr_rings + 1) * sizeof(*rings));
 	struct ring *ring;
+	char path[64];
+	int fd;
 
 	if (!rings)
 		return false;
 	follow->rings = rings;
 	ring = &rings[follow->nr_rings];
-	*ring = (struct ring){ .cpu = tracefs_cpu_open(follow->instance, cpu, true) };
-	if (!ring->cpu)
+	/* tracefs_cpu_open() would leave it open for whoever is executed. */
+	snprintf(path, sizeof(path), "per_cpu/cpu%d/trace_pipe_raw", cpu);
+	fd = tracefs_instance_file_open(follow->instance, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
 		return false;
+	*ring = (struct ring){
+		.cpu = tracefs_cpu_alloc_fd(fd, tep_get_sub_buffer_size(follow->tep), true),
+	};
+	if (!ring->cpu) {
+		close(fd);
+		return false;
+	}
 	follow->nr_rings++;
 	ring->page = tep_kbuffer(follow->tep);
 	ring->buf = malloc(tracefs_cpu_read_size(ring->cpu));
@@ -251,13 +266,16 @@ int hb_follow_fd(const struct hb_follow *follow)
  * @context: passed to @handle
  *
  * Does not wait, and comes to an end while events come without end. What hb_follow_fd() answers
- * says nothing of those that are left.
+ * says nothing of those that are left. An event that comes meanwhile is left: one that is older may
+ * have come to a CPU that was looked at before it.
  *
- * Return: 0 once there are no more, 1 if some are left, or a negative errno.
+ * Return: 0 if none is left, 1 if those that came meanwhile are, 2 if there were too many, or a
+ * negative errno.
  */
 int hb_follow_read(struct hb_follow *follow,
 		   void (*handle)(const struct hb_event *event, void *context), void *context)
 {
+	uint64_t now_ns = hb_clock_ns();
 	struct ring *ring;
 	int ret = 0;
 
@@ -269,10 +287,12 @@ int hb_follow_read(struct hb_follow *follow,
 		ring = oldest(follow);
 		if (!ring)
 			return 0;
+		if (ring->record.ts > now_ns)
+			return 1;
 		tell(ring, handle, context);
 		ret = load_event(follow, ring);
 	}
-	return ret ?: 1;
+	return ret ?: 2;
 }
 
 /**

@@ -182,14 +182,14 @@ static int run(struct hb_daemon *daemon)
 	int ret = 1;
 
 	if (!prepare(daemon)) {
-		hb_daemon_save(daemon);
+		hb_daemon_save(daemon, NULL);
 		if (daemon->dry)
 			puts("ready");
 		fflush(stdout);
 		sd_notify(0, "READY=1");
 		ret = sd_event_loop(daemon->event);
 		sd_notify(0, "STOPPING=1");
-		hb_daemon_save(daemon);
+		hb_daemon_save(daemon, NULL);
 	}
 	end_follow(daemon);
 	return ret ? 1 : 0;

@@ -129,7 +129,7 @@ static void go_on_soon(struct hb_daemon *daemon)
  * If too much has happened, the rest is told later, so that nobody waits for it. If the trace
  * cannot be read any more, the daemon ends. A service then begins anew.
  *
- * Return: whether all is told.
+ * Return: whether all is told that had happened before.
  */
 bool hb_daemon_drain(struct hb_daemon *daemon)
 {
@@ -141,7 +141,7 @@ bool hb_daemon_drain(struct hb_daemon *daemon)
 	if (ret > 0)
 		go_on_soon(daemon);
 	if (ret >= 0)
-		return !ret;
+		return ret < 2;
 	fprintf(stderr, "heartbeatd: trace events cannot be read any more: %s; see whether /sys/kernel/tracing works\n",
 		strerror(-ret));
 	sd_event_exit(daemon->event, 1);
@@ -190,13 +190,14 @@ static void know_counters(struct hb_vm *vm, bool told)
 /**
  * hb_daemon_save - save what is known
  * @daemon: all of it
+ * @about: the VM that a step is to be taken about, or NULL: what it is about was told
  *
  * First the counters are read, and then the trace: what they count is told before it is saved as
  * known. So a daemon that dies at any moment tells a transition twice at worst.
  *
  * Return: whether all is told that had happened.
  */
-bool hb_daemon_save(struct hb_daemon *daemon)
+bool hb_daemon_save(struct hb_daemon *daemon, const struct hb_vm *about)
 {
 	bool told;
 	int ret;
@@ -205,7 +206,7 @@ bool hb_daemon_save(struct hb_daemon *daemon)
 		read_counters(daemon->vms.all[i]);
 	told = hb_daemon_drain(daemon) && !daemon->lost;
 	for (size_t i = 0; i < daemon->vms.nr; i++)
-		know_counters(daemon->vms.all[i], told);
+		know_counters(daemon->vms.all[i], told || daemon->vms.all[i] == about);
 	status(daemon);
 	if (!daemon->state_file)
 		return told;
@@ -221,7 +222,7 @@ static int on_save(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	hb_daemon_look(data);
-	hb_daemon_save(data);
+	hb_daemon_save(data, NULL);
 	return 0;
 }
 

@@ -208,7 +208,7 @@ static bool save_and_begin(struct hb_daemon *daemon, struct hb_vm *vm, enum hb_s
 {
 	const struct hb_policy *policy = vm->course.policy;
 	size_t next = vm->course.next;
-	bool told = hb_daemon_save(daemon);
+	bool told = hb_daemon_save(daemon, vm);
 
 	if (vm->course.policy != policy || vm->course.next != next)
 		return false;
