@@ -559,6 +559,8 @@ def main():
     os.nice(-NICE)
     load_host_fault()
     soak = Soak(arguments)
+    # A thread that dies says nothing more: it must not seem that all was well.
+    threading.excepthook = lambda died: soak.wrong(died.thread.name, died.exc_value)
     soak.play()
     failed = play((test_innocent, test_agree, test_host), soak, lambda lost: None)
     # If there was none, the true rate is below 3 / n at 95 % (rule of three).
