@@ -181,12 +181,11 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 	watch->deaf = host.asking_ns &&
 		      host.asking_ns > max(lateness_max_ns, kvmhb_host_resolution_ns());
 	kvmhb_host_late(late_ns);
-	watch->host_late = late_ns > lateness_max_ns;
-	watch->host_late |= watch_is_robbed(watch, elapsed_ns);
-	watch->host_late |= watch->deaf;
+	watch->host_late = late_ns > lateness_max_ns || watch->deaf;
 	/* Nobody knows since when a CPU or its timers stood still, or how long all were frozen. */
 	if (watch->host_late || host.sleeps != watch->host.sleeps)
 		denied_ns = elapsed_ns;
+	watch->host_late |= watch_is_robbed(watch, elapsed_ns);
 	watch->host = host;
 	return denied_ns;
 }
@@ -247,7 +246,6 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 
 	denied_ns = watch_look_at_vcpus(watch, look->kvm, elapsed_ns, &waited_ns);
 	denied_ns = max(denied_ns, watch_look_at_host(watch, look, now_ns, elapsed_ns));
-	watch->just_denied_ns = denied_ns;
 	watch->seen_at_ns = now_ns;
 	run_ns = elapsed_ns - denied_ns;
 	if (beaten && before_ns >= look->timing.timeout_ns) {
@@ -257,6 +255,15 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 	}
 	moved = kvmhb_layers_look(&watch->layers, look->pulse, watch->nr_vcpus,
 				  look->timing.timeout_ns, run_ns);
+	/*
+	 * What was stolen is known of all CPUs together: a guest that is silent may have lost all.
+	 * One that beats has shown that it runs, however long a host is robbed.
+	 */
+	if (watch->robbed) {
+		denied_ns = elapsed_ns;
+		run_ns = 0;
+	}
+	watch->just_denied_ns = denied_ns;
 
 	if (beaten) {
 		/* What was denied may have been so before the beat: that is forgiven. */

@@ -291,7 +291,7 @@ static void watch_run_clock(struct kunit *test)
 	struct watch_test *w = watch_test_init(test);
 	struct kvmhb_watch *watch = &w->watch;
 	struct kvmhb_look look = { .pulse = &w->pulse };
-	u64 run_ns, before_ns;
+	u64 run_ns, before_ns, slot_ns;
 	bool at_once;
 
 	look_after(w, HOUR, 0);
@@ -322,6 +322,17 @@ static void watch_run_clock(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, watch->host_late, at_once);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_EQ(test, watch->host_late, !at_once);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_FALSE(test, watch->host_late);
+
+	/* All of a silence may have been stolen; a CPU that stands still is found all the same. */
+	run_ns = watch->run_ns;
+	slot_ns = watch->layers.slots[0].run_ns;
+	watch->steal_ns -= 1000 * HOUR;
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->host_late);
+	KUNIT_EXPECT_EQ(test, watch->run_ns, run_ns);
+	KUNIT_EXPECT_GE(test, watch->layers.slots[0].run_ns, slot_ns + HOUR);
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_FALSE(test, watch->host_late);
 
