@@ -163,7 +163,7 @@ def test_unloading(run):
     subprocess.run(["insmod", module], check=True)
     before = left()
     with run.host_cpu():
-        for number in range(max(run.cycles // LOADED, 1)):
+        for number in range(max(run.cycles // LOADED, 2)):
             monitor = made()
             silent = number % 2
             with Vm(monitor, "-d", "ioeventfd", "beat", "3" if silent else "0", "halt") as vm:

@@ -5,7 +5,7 @@
  * kcov tells: the modules of the debug kernel are built for it. The kernel finds the mistakes;
  * what is judged here is that others come to no harm. Runs on the rig's host, prints TAP.
  *
- *   vmm_fuzz SECONDS [SEED]	ends with the seed in its last line
+ *   vmm_fuzz SECONDS [SEED]	says the seed first
  *   vmm_fuzz replay FILE	the programs that a run has left in its results
  */
 #define _GNU_SOURCE
@@ -158,6 +158,7 @@ static void run(const struct program *program)
 
 	if (pid < 0)
 		die("fork");
+	/* In both, before the one forks and the other waits. */
 	setpgid(pid, pid);
 	if (!pid)
 		vmm(program, victims, asked[1], trace_begin);
@@ -286,6 +287,7 @@ int main(int argc, char **argv)
 	if (pipe(asked) || pipe(answered) || pthread_create(&thread, NULL, remover, NULL))
 		die("pthread_create");
 
+	printf("# seed %u\n", seed);
 	srand48(seed);
 	end_s = now_s() + atof(argv[1]);
 	if (argc > 2 && !strcmp(argv[1], "replay"))
@@ -297,7 +299,7 @@ int main(int argc, char **argv)
 	i |= result(2, innocent_end(&innocent), "The innocent VMM beside them was judged rightly");
 	i |= result(3, nr_places > 0, "Programs reached the module's code");
 	i |= monitor_remove(&victims[0]) | monitor_remove(&victims[1]);
-	printf("# %lu programs, seed %u: %u places in the code reached, by %u of them\n", number,
-	       seed, nr_places, nr_kept);
+	printf("# %lu programs: %u places in the code reached, by %u of them\n", number, nr_places,
+	       nr_kept);
 	return i;
 }
