@@ -83,7 +83,8 @@ bool kvmhb_lane_take(struct kvmhb_turn *turn)
 	if (READ_ONCE(lane_paid_until_ns) > ktime_get_ns() + LANE_AHEAD_NS ||
 	    test_and_set_bit_lock(0, &lane_taken))
 		return false;
-	hrtimer_start(&lane_timer, ns_to_ktime(LANE_PATIENCE_NS), HRTIMER_MODE_REL_HARD);
+	/* Pinned: an idle CPU leaves its timers to a busy one, which may be the dead one. */
+	hrtimer_start(&lane_timer, ns_to_ktime(LANE_PATIENCE_NS), HRTIMER_MODE_REL_PINNED_HARD);
 	/* Pairs with the acquire in lane_run(), kvmhb_lane_forget() and lane_stuck(). */
 	smp_store_release(&lane_turn, turn);
 	wake_up_process(lane_thread);
@@ -111,7 +112,7 @@ void kvmhb_lane_forget(const struct kvmhb_turn *turn)
 int kvmhb_lane_init(struct workqueue_struct *wq)
 {
 	lane_wq = wq;
-	hrtimer_setup(&lane_timer, lane_stuck, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	hrtimer_setup(&lane_timer, lane_stuck, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	lane_thread = kthread_run(lane_run, NULL, "kvm_heartbeat");
 	if (IS_ERR(lane_thread))
 		return PTR_ERR(lane_thread);

@@ -23,7 +23,7 @@ import threading
 import time
 import traceback
 
-from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, save, write
+from hb import MS, SEC, TOP, Gdb, GuestError, Timeout, kernels, read, save, write
 from run import (BLOCKED, DRIVER, FAULT, FAULT_KO, GUEST_KO, PARAMETERS, Run, briefly, expect, expect_in, modules,
                  test_kexec, test_reboot)
 
@@ -695,21 +695,36 @@ def load_host_fault():
     expect(os.system(f"grep -q ^kvm_heartbeat_fault /proc/modules || insmod {FAULT_HOST_KO}"), 0, "insmod")
 
 
+def lane():
+    """The monitors' real-time thread."""
+    return int(subprocess.run(["pgrep", "-xo", "kvm_heartbeat"], check=True, stdout=subprocess.PIPE).stdout)
+
+
 @scenario("late:host-degraded", "alive")
 def host_cpu_dead(stage, since):
     """The host CPU of an idle guest's vCPUs, and of its timers, serves no interrupt for three timeouts"""
     load_host_fault()
     vcpus = [cpu["thread-id"] for cpu in stage.guest.qmp("query-cpus-fast")]
     os.sched_setaffinity(0, [0])
-    write(UNBOUND, "1")   # the monitor, and the timers that it starts, are on CPU 0
+    write(UNBOUND, "1")   # workers, and the timers that they start, are on CPU 0
     for tid in threads(stage):
         os.sched_setaffinity(tid, [1 if tid in vcpus else 0])
     stage.monitor.wait_beats(3)
     mark = stage.monitor.mark()
-    write(f"{FAULT}/last_ms", stage.timeouts(3))
-    write(f"{FAULT}/spin", "1")
-    stage.monitor.wait_state("alive", stage.monitor.events.index(stage.monitor.wait_state("late", mark)))
+    dead_ms = max(stage.timeouts(3), 6000)
+    write(f"{FAULT}/last_ms", dead_ms)
+    # The real-time thread that is to look first is where it cannot, and the CPU seems busy: idle ones leave timers to it.
+    os.sched_setaffinity(lane(), [1])
+    with subprocess.Popen(["taskset", "-c", "1", "sh", "-c", "while :; do :; done"]) as busy:
+        while f" {busy.pid} (sh) R " not in f" {read(f'/proc/{busy.pid}/stat')}":
+            os.sched_yield()
+        write(f"{FAULT}/spin", "1")
+        busy.kill()
+    late = stage.monitor.wait_state("late", mark)
+    stage.monitor.wait_state("alive", stage.monitor.events.index(late))
+    expect_in(late.last_beat_ns, 0, dead_ms * MS, "silence at which it was said, while the CPU was dead")
     stage.monitor.wait_beats(3)
+    os.sched_setaffinity(lane(), [0, 1])
     write(UNBOUND, "3")
     os.sched_setaffinity(0, [0, 1])
     for tid in threads(stage):
