@@ -86,15 +86,13 @@ bool kvmhb_layers_look(struct kvmhb_layers *layers, const struct kvmhb_pulse *pu
 		       unsigned int nr_vcpus, u64 timeout_ns, u64 run_ns)
 {
 	bool was_partial = layers->partial;
-	bool moved = false;
+	bool partial = false, softlockup = false, moved = false;
+	struct kvmhb_slot_watch *slot;
+	u64 stale_in_ns = U64_MAX;
 	unsigned int nr;
 
-	layers->partial = false;
-	layers->softlockup = false;
-	layers->stale_in_ns = U64_MAX;
 	layers_find_slots(layers, pulse, nr_vcpus);
-	for (nr = 0; nr < layers->nr_slots; nr++) {
-		struct kvmhb_slot_watch *slot = &layers->slots[nr];
+	for (nr = 0, slot = layers->slots; nr < layers->nr_slots; nr++, slot++) {
 		struct kvmhb_slot seen = kvmhb_pulse_slot(pulse, nr);
 
 		slot->run_ns += run_ns;
@@ -111,11 +109,14 @@ bool kvmhb_layers_look(struct kvmhb_layers *layers, const struct kvmhb_pulse *pu
 				     slot->sched_run_ns + run_ns : 0;
 		slot->locked = min(seen.sched_age_ns, slot->sched_run_ns) >=
 			       max(timeout_ns, SCHED_AGE_MIN_NS);
-		layers->partial |= slot->still;
-		layers->softlockup |= slot->locked;
+		partial |= slot->still;
+		softlockup |= slot->locked;
 		if (seen.online && !slot->still)
-			layers->stale_in_ns = min(layers->stale_in_ns, timeout_ns - slot->run_ns);
+			stale_in_ns = min(stale_in_ns, timeout_ns - slot->run_ns);
 	}
+	layers->partial = partial;
+	layers->softlockup = softlockup;
+	layers->stale_in_ns = stale_in_ns;
 	layers->blocked = kvmhb_pulse_blocked(pulse);
 	layers->userspace = kvmhb_pulse_user_stale(pulse);
 	if (was_partial && !layers->partial)

@@ -4,7 +4,9 @@
 #define KVMHB_PULSE_H
 
 #include <linux/compiler.h>
+#include <linux/time64.h>
 #include <linux/types.h>
+#include <asm/barrier.h>
 #include <asm/byteorder.h>
 #include <asm/page.h>
 
@@ -55,9 +57,6 @@ u32 kvmhb_pulse_request(struct kvmhb_pulse *pulse, enum kvm_heartbeat_request wh
 void kvmhb_pulse_withdraw(struct kvmhb_pulse *pulse);
 enum kvm_heartbeat_answer kvmhb_pulse_answer(const struct kvmhb_pulse *pulse, u32 seq);
 u32 kvmhb_pulse_ack(const struct kvmhb_pulse *pulse);
-struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr);
-bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse);
-bool kvmhb_pulse_blocked(const struct kvmhb_pulse *pulse);
 
 /**
  * kvmhb_pulse_has_pages - whether pages are within a pulse page
@@ -87,6 +86,60 @@ static inline bool kvmhb_pulse_is_online(const struct kvmhb_pulse *pulse, unsign
 	const struct kvm_heartbeat_slot *slots = (const void *)(pulse->header + 1);
 
 	return READ_ONCE(slots[nr].flags) & cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+}
+
+/**
+ * kvmhb_pulse_slot - read a CPU's slot
+ * @pulse: the pulse page
+ * @nr: the CPU, below @pulse->nr_slots
+ *
+ * Return: what the guest wrote, each value read once; any of it may be a lie.
+ */
+static inline struct kvmhb_slot kvmhb_pulse_slot(const struct kvmhb_pulse *pulse, unsigned int nr)
+{
+	const struct kvm_heartbeat_slot *slot =
+		(const struct kvm_heartbeat_slot *)(pulse->header + 1) + nr;
+	struct kvmhb_slot seen;
+
+	seen.online = le32_to_cpu(READ_ONCE(slot->flags)) & KVM_HEARTBEAT_SLOT_ONLINE;
+	seen.pulses = le64_to_cpu(READ_ONCE(slot->pulses));
+	/* The age that belongs to the pulse, or a later one; pairs with the guest's barrier. */
+	smp_rmb();
+	seen.sched_age_ns = (u64)le32_to_cpu(READ_ONCE(slot->sched_age_ms)) * NSEC_PER_MSEC;
+	return seen;
+}
+
+/* Whether an age has reached its timeout, if there is one. */
+static inline bool kvmhb_pulse_is_stale(const __le32 *timeout, const __le32 *age)
+{
+	u32 timeout_ms = le32_to_cpu(READ_ONCE(*timeout));
+
+	/* The age that belongs to the timeout, or a later one; pairs with the guest's barrier. */
+	smp_rmb();
+	return timeout_ms && le32_to_cpu(READ_ONCE(*age)) >= timeout_ms;
+}
+
+/**
+ * kvmhb_pulse_user_stale - whether the guest's userspace lets its watchdog starve
+ * @pulse: the pulse page
+ *
+ * Return: what the guest says; false if nobody there has opened the watchdog.
+ */
+static inline bool kvmhb_pulse_user_stale(const struct kvmhb_pulse *pulse)
+{
+	return kvmhb_pulse_is_stale(&pulse->header->user_timeout_ms, &pulse->header->user_age_ms);
+}
+
+/**
+ * kvmhb_pulse_blocked - whether a task of the guest waits for storage for too long
+ * @pulse: the pulse page
+ *
+ * Return: what the guest says; false if it does not look at its tasks.
+ */
+static inline bool kvmhb_pulse_blocked(const struct kvmhb_pulse *pulse)
+{
+	return kvmhb_pulse_is_stale(&pulse->header->blocked_timeout_ms,
+				    &pulse->header->blocked_age_ms);
 }
 
 #endif /* KVMHB_PULSE_H */

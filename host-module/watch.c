@@ -44,17 +44,18 @@ static u64 watch_look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 e
 {
 	unsigned int nr = kvmhb_evidence_nr_vcpus(kvm);
 	struct kvmhb_vcpu_watch *vcpu;
+	bool last = !watch->last;
 	u64 denied_ns = 0;
 
 	if (nr > watch->nr_vcpus)
 		watch->vcpus = kvmhb_grow(watch->vcpus, &watch->nr_vcpus, nr,
 					  sizeof(*watch->vcpus));
-	watch->last = !watch->last;
-	for (vcpu = watch->vcpus; vcpu < watch_end(watch); vcpu++) {
-		const struct kvmhb_vcpu *then = watch_then(watch, vcpu);
-		struct kvmhb_vcpu *now = watch_now(watch, vcpu);
+	watch->last = last;
+	for (nr = 0, vcpu = watch->vcpus; nr < watch->nr_vcpus; nr++, vcpu++) {
+		const struct kvmhb_vcpu *then = &vcpu->seen[!last];
+		struct kvmhb_vcpu *now = &vcpu->seen[last];
 
-		if (!kvmhb_evidence_vcpu(kvm, vcpu - watch->vcpus, then, now)) {
+		if (!kvmhb_evidence_vcpu(kvm, nr, then, now)) {
 			*now = *then;
 			continue;
 		}
@@ -124,7 +125,8 @@ static void watch_keep_first(struct kvmhb_watch *watch)
 static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_look *look,
 			   struct kvmhb_case *c)
 {
-	struct kvmhb_vcpu_watch *vcpu;
+	const struct kvmhb_vcpu_watch *vcpu = watch->vcpus;
+	unsigned int nr;
 
 	*c = (struct kvmhb_case) {
 		.timing = look->timing,
@@ -149,11 +151,11 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.host_late = watch->host_late,
 		.nr_vcpus = watch->nr_vcpus,
 	};
-	for (vcpu = watch->vcpus; vcpu < watch_end(watch); vcpu++) {
-		const struct kvmhb_vcpu *now = watch_now(watch, vcpu);
+	for (nr = 0; nr < watch->nr_vcpus; nr++, vcpu++) {
+		const struct kvmhb_vcpu *now = &vcpu->seen[watch->last];
 		const struct kvmhb_vcpu *first = watch->begun ? now : &vcpu->first;
 
-		c->vcpus[kvmhb_doing(first, watch_then(watch, vcpu), now, c->window_ns)]++;
+		c->vcpus[kvmhb_doing(first, &vcpu->seen[!watch->last], now, c->window_ns)]++;
 	}
 }
 
@@ -170,23 +172,23 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 	u64 late_ns = min(watch_overrun_ns(look, now_ns), elapsed_ns);
 	u64 timer_late_ns = min(watch_overrun_ns(look, look->asked_at_ns ?: now_ns), late_ns);
 	u64 lateness_max_ns = kvmhb_lateness_max_ns(&look->timing);
-	struct kvmhb_host host;
+	int sleeps = watch->host.sleeps;
+	u64 deaf_ns = watch->host.deaf_ns;
 	u64 denied_ns;
 
-	kvmhb_host_look(&host);
+	kvmhb_host_look(&watch->host);
 	/* If our timer came too late, so may the guest's. What we waited for a CPU is ours. */
 	denied_ns = watch->nr_vcpus ? timer_late_ns : late_ns;
 	/* A vCPU or a timer may be on a host CPU that serves no interrupt. */
-	denied_ns = max(denied_ns, min(host.deaf_ns - watch->host.deaf_ns, elapsed_ns));
-	watch->deaf = host.asking_ns &&
-		      host.asking_ns > max(lateness_max_ns, kvmhb_host_resolution_ns());
+	denied_ns = max(denied_ns, min(watch->host.deaf_ns - deaf_ns, elapsed_ns));
+	watch->deaf = watch->host.asking_ns &&
+		      watch->host.asking_ns > max(lateness_max_ns, kvmhb_host_resolution_ns());
 	kvmhb_host_late(late_ns);
 	watch->host_late = late_ns > lateness_max_ns || watch->deaf;
 	/* Nobody knows since when a CPU or its timers stood still, or how long all were frozen. */
-	if (watch->host_late || host.sleeps != watch->host.sleeps)
+	if (watch->host_late || watch->host.sleeps != sleeps)
 		denied_ns = elapsed_ns;
 	watch->host_late |= watch_is_robbed(watch, elapsed_ns);
-	watch->host = host;
 	return denied_ns;
 }
 

@@ -13,7 +13,7 @@
  * barrier BLOCKED_AGE: guest-module/beats.c kvmhb_blocked_age_ms smp_load_acquire: an age from before a suspend
  * barrier BLOCKED_TIMEOUT: guest-module/beats.c kvmhb_user_publish smp_load_acquire: the new timeout with an old age
  * barrier PAGE_AGES: guest-module/beats.c kvmhb_user_publish virt_wmb: the new timeout with an old age
- * barrier PAGE_TIMEOUT: host-module/pulse.c pulse_is_stale smp_rmb: the new timeout with an old age
+ * barrier PAGE_TIMEOUT: host-module/pulse.h kvmhb_pulse_is_stale smp_rmb: the new timeout with an old age
  */
 #include "weak.pml"
 

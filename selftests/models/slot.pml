@@ -7,7 +7,7 @@
  * is an interrupt; look() is kvmhb_pulse_slot().
  *
  * barrier SLOT_AGE: guest-module/beats.c kvmhb_pulse virt_wmb: a living CPU with the age of a dead one
- * barrier SLOT_PULSE: host-module/pulse.c kvmhb_pulse_slot smp_rmb: a living CPU with the age of a dead one
+ * barrier SLOT_PULSE: host-module/pulse.h kvmhb_pulse_slot smp_rmb: a living CPU with the age of a dead one
  * rule SLOT_START: guest-module/beats.c kvmhb_cpu_stop: the age is 0 before the flag is back
  */
 #include "weak.pml"

@@ -9,7 +9,7 @@
  * barrier USER_PING: guest-module/watchdog.c kvmhb_watchdog_start smp_store_release: the new timeout with an old age
  * barrier USER_TIMEOUT: guest-module/beats.c kvmhb_user_publish smp_load_acquire: the new timeout with an old age
  * barrier PAGE_AGES: guest-module/beats.c kvmhb_user_publish virt_wmb: the new timeout with an old age
- * barrier PAGE_TIMEOUT: host-module/pulse.c pulse_is_stale smp_rmb: the new timeout with an old age
+ * barrier PAGE_TIMEOUT: host-module/pulse.h kvmhb_pulse_is_stale smp_rmb: the new timeout with an old age
  */
 #include "weak.pml"
 

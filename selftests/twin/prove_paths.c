@@ -157,6 +157,7 @@ static void look(struct world *w)
 	/* P1: the run clock never runs ahead of what the guest had. */
 	demand_here(w, w->watch.run_ns <= w->had_ns);
 	demand_here(w, c.run_ns + c.denied_ns <= c.silence_ns);
+	demand_here(w, c.host_ns <= c.denied_ns);
 
 	for (rounds = 0; rounds < 5; rounds++) {
 		ruling = kvmhb_rule(&c);

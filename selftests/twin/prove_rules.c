@@ -285,11 +285,12 @@ static unsigned long judge_details(struct kvmhb_case *c)
 		for (waited = 0; waited < 3; waited++)
 			for (stale = 0; stale < 2; stale++)
 				for (just = 0; just < 2; just++)
-					for (layer = 0; layer < 5; layer++) {
+					for (layer = 0; layer < 6; layer++) {
 						c->window_ns = pulse_ns - window;
 						c->waited_ns = waited * (c->denied_ns / 2);
 						c->stale_in_ns = stale * (c->timing.timeout_ns / 2);
 						c->just_denied_ns = just * c->denied_ns;
+						c->host_ns = layer == 5 ? c->denied_ns : 0;
 						c->partial = layer == 1;
 						c->softlockup = layer == 2;
 						c->blocked = layer == 3;

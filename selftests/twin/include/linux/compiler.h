@@ -7,10 +7,6 @@
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile __typeof__(x) *)&(x) = (value))
 #define barrier()		__asm__ volatile("" : : : "memory")
-#define smp_mb()		barrier()
-#define smp_wmb()		barrier()
-#define smp_rmb()		barrier()
-#define smp_store_release(at, value)	WRITE_ONCE(*(at), value)
 #define __maybe_unused		__attribute__((__unused__))
 
 #endif /* SHIM_LINUX_COMPILER_H */
