@@ -101,6 +101,20 @@ static void watch_forgive(struct kvmhb_watch *watch)
 	kvmhb_layers_forgive(&watch->layers);
 }
 
+/*
+ * A CPU of the host has answered after too long. The guest has all of its time again, but it is not
+ * forgotten how long it has been silent: that may happen time and again. Who was accused before
+ * stays so until it beats.
+ */
+static void watch_excuse(struct kvmhb_watch *watch, bool accused)
+{
+	if (!accused) {
+		watch->denied_ns += watch->run_ns;
+		watch->run_ns = 0;
+	}
+	kvmhb_layers_forgive(&watch->layers);
+}
+
 /* Sees from here on what the vCPUs do instead of beating. */
 static void watch_begin_window(struct kvmhb_watch *watch)
 {
@@ -235,7 +249,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 		      struct kvmhb_case *c)
 {
 	bool beaten = look->last_beat_at_ns != watch->last_beat_at_ns;
-	bool was_held = watch->out || watch->deaf;
+	bool was_out = watch->out, was_deaf = watch->deaf;
 	bool was_resuming = watch->resuming;
 	/* When the host was late at the look before: then. */
 	u64 late_at_ns = watch->host_late ? watch->seen_at_ns : 0;
@@ -293,9 +307,11 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 	if (watch->resuming)
 		watch->resuming = !beaten && !watch_has_run(watch);
 	/* What was held up is about to happen. */
-	if (was_held && !watch->out && !watch->deaf) {
+	if ((was_out || was_deaf) && !watch->out && !watch->deaf) {
 		/* A CPU that was stale before a pause is so after it. */
-		if (was_resuming)
+		if (!was_out)
+			watch_excuse(watch, look->so_far.state == KVMHB_UNRESPONSIVE);
+		else if (was_resuming)
 			watch_forgive_silence(watch);
 		else
 			watch_forgive(watch);

@@ -348,6 +348,22 @@ static void watch_run_clock(struct kunit *test)
 	look_after(w, HOUR, 0);
 	KUNIT_EXPECT_FALSE(test, watch->host_late);
 	KUNIT_EXPECT_EQ(test, watch->run_ns, 0);
+	/* How long it has been silent is not forgotten: that may happen time and again. */
+	KUNIT_EXPECT_GE(test, watch->denied_ns, run_ns + 2 * HOUR);
+
+	/* Who was accused before is not taken for innocent now. */
+	look_after(w, HOUR, 0);
+	run_ns = watch->run_ns;
+	host_cpu_is_deaf(1, watch->seen_at_ns - HOUR);
+	look_after(w, HOUR, 0);
+	KUNIT_EXPECT_TRUE(test, watch->deaf);
+	KUNIT_EXPECT_TRUE(test, host_cpu_answers(1));
+	look.timing = w->timing;
+	look.so_far = (struct kvmhb_verdict) { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HALTED };
+	kvmhb_watch_look(watch, &look, &w->seen);
+	KUNIT_EXPECT_FALSE(test, watch->deaf);
+	KUNIT_EXPECT_GE(test, watch->run_ns, run_ns);
+	look.so_far = (struct kvmhb_verdict) { };
 
 	/* A beat, since the last look. */
 	look_after(w, HOUR, S64_MAX);
