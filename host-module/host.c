@@ -23,7 +23,8 @@ static atomic_t sleeps = ATOMIC_INIT(0);
  * One round serves all guests.
  */
 #define ASK_AGAIN_NS	NSEC_PER_MSEC	/* what a flood of silent guests may cost the others */
-#define BUSY_NS		(10 * NSEC_PER_MSEC)	/* what any busy CPU may take to answer */
+/* What any busy CPU may take to answer; without high-resolution timers, its next tick does. */
+#define BUSY_NS		(10 * NSEC_PER_MSEC + TICK_NSEC)
 
 /**
  * struct kvmhb_round - a round of questions to the host's CPUs

@@ -186,8 +186,8 @@ static int sysfs_show_judgement(const struct kvmhb_judgement *judged, char *buf)
 			 kvmhb_state_word(judged->verdict.state),
 			 kvmhb_cause_word(judged->verdict.cause),
 			 judged->silence_ns, judged->run_ns);
-	if (judged->deaf)
-		len += sysfs_emit_at(buf, len, " host_cpu=%u", judged->deaf_cpu);
+	if (judged->deaf_cpu >= 0)
+		len += sysfs_emit_at(buf, len, " host_cpu=%d", judged->deaf_cpu);
 	len += sysfs_emit_at(buf, len, "\n");
 	for (nr = 0; nr < judged->nr_vcpus && len + VCPU_LINE_LEN <= PAGE_SIZE; nr++) {
 		const struct kvmhb_vcpu *seen = &judged->vcpus[nr];

@@ -116,6 +116,9 @@ static struct kvmhb_verdict say_excused(const struct kvmhb_case *c, enum kvmhb_c
 {
 	u64 timeout_ns = c->timing.timeout_ns;
 
+	/* What the vCPUs do now says nothing of that. */
+	if (2 * c->host_ns > c->denied_ns)
+		cause = KVMHB_CAUSE_HOST_DEGRADED;
 	if (cause != KVMHB_CAUSE_NONE && case_unpaused_ns(c) >= timeout_ns &&
 	    c->denied_ns >= timeout_ns / 2)
 		return say_late(cause);
@@ -295,7 +298,10 @@ bool kvmhb_must_ask(const struct kvmhb_case *c)
 
 	if (c->so_far.state == KVMHB_UNRESPONSIVE || c->so_far.state == KVMHB_DEGRADED)
 		return false;
-	return (!c->beaten && c->silence_ns >= late_ns) || c->partial || c->softlockup ||
+	/* A paused guest may be so for ever. */
+	if (!c->beaten && c->silence_ns >= late_ns)
+		return !kvmhb_all_out(c) || c->vcpus[KVMHB_LEAVING];
+	return c->partial || c->softlockup ||
 	       c->stale_in_ns <= c->timing.timeout_ns - late_ns;
 }
 

@@ -21,6 +21,7 @@
  *	@silence_ns if there was a pause: both begin anew at its end
  * @just_denied_ns: the same of the time since the look before, ns
  * @waited_ns: of @denied_ns, the time in which a vCPU waited for a host CPU, ns
+ * @host_ns: of @denied_ns, what the host's trouble took and the vCPUs do not show, ns
  * @window_ns: time between the looks by which @vcpus were classed, ns
  * @vcpus: how many vCPUs did what
  * @nr_vcpus: their number, 0 if nothing is known of any
@@ -46,6 +47,7 @@ struct kvmhb_case {
 	u64 denied_ns;
 	u64 just_denied_ns;
 	u64 waited_ns;
+	u64 host_ns;
 	u64 window_ns;
 	unsigned int vcpus[KVMHB_NR_DOINGS];
 	unsigned int nr_vcpus;

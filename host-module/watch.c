@@ -92,6 +92,7 @@ static void watch_forgive_silence(struct kvmhb_watch *watch)
 	watch->run_ns = 0;
 	watch->denied_ns = 0;
 	watch->waited_ns = 0;
+	watch->host_ns = 0;
 }
 
 /* Forgets the silence so far: as if the guest, and each of its CPUs, had just beaten. */
@@ -110,6 +111,7 @@ static void watch_excuse(struct kvmhb_watch *watch, bool accused)
 {
 	if (!accused) {
 		watch->denied_ns += watch->run_ns;
+		watch->host_ns += watch->run_ns;
 		watch->run_ns = 0;
 	}
 	kvmhb_layers_forgive(&watch->layers);
@@ -153,6 +155,7 @@ static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_l
 		.denied_ns = watch->denied_ns,
 		.just_denied_ns = watch->just_denied_ns,
 		.waited_ns = watch->waited_ns,
+		.host_ns = watch->host_ns,
 		.window_ns = watch->seen_at_ns - watch->first_at_ns,
 		.pulsing = watch->pulsing,
 		.stirred = watch->stirs,
@@ -186,7 +189,6 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 	u64 late_ns = min(watch_overrun_ns(look, now_ns), elapsed_ns);
 	u64 timer_late_ns = min(watch_overrun_ns(look, look->asked_at_ns ?: now_ns), late_ns);
 	u64 lateness_max_ns = kvmhb_lateness_max_ns(&look->timing);
-	int sleeps = watch->host.sleeps;
 	u64 deaf_ns = watch->host.deaf_ns;
 	u64 denied_ns;
 
@@ -199,8 +201,8 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 		      watch->host.asking_ns > max(lateness_max_ns, kvmhb_host_resolution_ns());
 	kvmhb_host_late(late_ns);
 	watch->host_late = late_ns > lateness_max_ns || watch->deaf;
-	/* Nobody knows since when a CPU or its timers stood still, or how long all were frozen. */
-	if (watch->host_late || watch->host.sleeps != sleeps)
+	/* Nobody knows since when a CPU or its timers stood still. */
+	if (watch->host_late)
 		denied_ns = elapsed_ns;
 	watch->host_late |= watch_is_robbed(watch, elapsed_ns);
 	return denied_ns;
@@ -253,15 +255,20 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 	bool was_resuming = watch->resuming;
 	/* When the host was late at the look before: then. */
 	u64 late_at_ns = watch->host_late ? watch->seen_at_ns : 0;
+	int sleeps = watch->host.sleeps;
 	u64 before_ns = watch->run_ns;
 	u64 now_ns = ktime_get_ns();
 	u64 elapsed_ns = now_ns - watch->seen_at_ns;
-	u64 denied_ns, run_ns;
+	u64 denied_ns, host_ns, run_ns;
 	u64 waited_ns = 0;
 	bool moved;
 
 	denied_ns = watch_look_at_vcpus(watch, look->kvm, elapsed_ns, &waited_ns);
-	denied_ns = max(denied_ns, watch_look_at_host(watch, look, now_ns, elapsed_ns));
+	host_ns = kvmhb_minus(watch_look_at_host(watch, look, now_ns, elapsed_ns), denied_ns);
+	denied_ns += host_ns;
+	/* Nobody knows for how long all were frozen. */
+	if (watch->host.sleeps != sleeps)
+		denied_ns = elapsed_ns;
 	watch->seen_at_ns = now_ns;
 	run_ns = elapsed_ns - denied_ns;
 	if (beaten && before_ns >= look->timing.timeout_ns) {
@@ -276,6 +283,7 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 	 * One that beats has shown that it runs, however long a host is robbed.
 	 */
 	if (watch->robbed) {
+		host_ns += elapsed_ns - denied_ns;
 		denied_ns = elapsed_ns;
 		run_ns = 0;
 	}
@@ -289,10 +297,12 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 		watch->denied_ns = min(denied_ns, silence_ns);
 		watch->run_ns = silence_ns - watch->denied_ns;
 		watch->waited_ns = min(waited_ns, silence_ns);
+		watch->host_ns = min(host_ns, silence_ns);
 	} else {
 		watch->run_ns += run_ns;
 		watch->denied_ns += denied_ns;
 		watch->waited_ns += waited_ns;
+		watch->host_ns += host_ns;
 		watch->pulsing |= moved;
 		watch->pulsing &= watch->layers.stale_in_ns != U64_MAX;
 	}
@@ -371,11 +381,8 @@ void kvmhb_watch_resume(struct kvmhb_watch *watch, struct kvm *kvm, bool silent,
 	watch->resuming = watch->out;
 	watch->last_beat_at_ns = last_beat_at_ns;
 	kvmhb_layers_resume(&watch->layers);
-	if (silent)
-		return;
-	watch->run_ns = 0;
-	watch->denied_ns = 0;
-	watch->waited_ns = 0;
+	if (!silent)
+		watch_forgive_silence(watch);
 }
 
 /**
@@ -397,12 +404,14 @@ void kvmhb_watch_load(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse
 	watch->run_ns = saved->run_ns;
 	watch->denied_ns = saved->silence_ns - saved->run_ns;
 	watch->waited_ns = 0;
+	watch->host_ns = 0;
 
 	kvfree(judged->vcpus);
 	*judged = (struct kvmhb_judgement) {
 		.verdict = { saved->judged_state, saved->judged_cause },
 		.silence_ns = saved->judged_silence_ns,
 		.run_ns = saved->judged_run_ns,
+		.deaf_cpu = -1,
 	};
 }
 
@@ -449,8 +458,7 @@ void kvmhb_watch_keep(struct kvmhb_watch *watch, const struct kvmhb_verdict *ver
 	judged->verdict = *verdict;
 	judged->silence_ns = c->silence_ns;
 	judged->run_ns = c->run_ns;
-	judged->deaf = watch->deaf;
-	judged->deaf_cpu = watch->host.unheard_cpu;
+	judged->deaf_cpu = watch->deaf ? watch->host.unheard_cpu : -1;
 	judged->vcpus = kvmhb_grow(judged->vcpus, &judged->nr_vcpus, watch->nr_vcpus,
 				   sizeof(*judged->vcpus));
 	for (nr = 0; nr < judged->nr_vcpus; nr++)

@@ -48,19 +48,17 @@ struct kvmhb_look {
  * @verdict: what was said; %KVMHB_DETACHED if nothing was
  * @silence_ns: by which silence, ns
  * @run_ns: and on the run clock, ns
- * @deaf: a CPU of the host did not answer then
- * @deaf_cpu: and which
  * @vcpus: what was known of each vCPU
  * @nr_vcpus: entries of @vcpus
+ * @deaf_cpu: the CPU of the host that did not answer then, or -1
  */
 struct kvmhb_judgement {
 	struct kvmhb_verdict verdict;
 	u64 silence_ns;
 	u64 run_ns;
-	bool deaf;
-	unsigned int deaf_cpu;
 	struct kvmhb_vcpu *vcpus;
 	unsigned int nr_vcpus;
+	int deaf_cpu;
 };
 
 /**
@@ -83,6 +81,7 @@ struct kvmhb_vcpu_watch {
  *	both begin anew after a pause
  * @just_denied_ns: the same of the time between the last two looks, ns
  * @waited_ns: of @denied_ns, the time in which a vCPU waited for a host CPU, ns
+ * @host_ns: of @denied_ns, what the host's trouble took and the vCPUs do not show, ns
  * @pulsing: a slot moved since @first_at_ns, and not all are stale by now
  * @begun: there has been no look since @first_at_ns
  * @stirs: at the last look an accused guest was given time to beat
@@ -110,6 +109,7 @@ struct kvmhb_watch {
 	u64 denied_ns;
 	u64 just_denied_ns;
 	u64 waited_ns;
+	u64 host_ns;
 	bool pulsing;
 	bool begun;
 	bool stirs;

@@ -350,6 +350,9 @@ static void watch_run_clock(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, watch->run_ns, 0);
 	/* How long it has been silent is not forgotten: that may happen time and again. */
 	KUNIT_EXPECT_GE(test, watch->denied_ns, run_ns + 2 * HOUR);
+	/* The host is to blame for that. */
+	KUNIT_EXPECT_GE(test, watch->host_ns, run_ns + 2 * HOUR);
+	KUNIT_EXPECT_LE(test, watch->host_ns, watch->denied_ns);
 
 	/* Who was accused before is not taken for innocent now. */
 	look_after(w, HOUR, 0);
@@ -424,6 +427,7 @@ static void watch_late_looks(struct kunit *test)
 		/* This host may be late by itself, by less. */
 		KUNIT_EXPECT_LT_MSG(test, watch->denied_ns, rows[i].denied_ns + MINUTE, "%s",
 				    rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, watch->host_ns, watch->denied_ns, "%s", rows[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, watch->host_late, rows[i].denied_ns == 2 * HOUR, "%s",
 				    rows[i].what);
 	}
