@@ -46,15 +46,16 @@ static void layers_find_slots(struct kvmhb_layers *layers, const struct kvmhb_pu
 {
 	unsigned int nr = nr_vcpus ? min(nr_vcpus, pulse->nr_slots) : pulse->nr_slots;
 	unsigned int turns = nr_vcpus ? DIV_ROUND_UP(pulse->nr_slots, LOOKS_FOR_ALL) : 0;
+	unsigned int turn = layers->turn;
 
 	while (nr > layers->nr_slots && !kvmhb_pulse_is_online(pulse, nr - 1))
 		nr--;
-	while (turns--) {
-		if (++layers->turn >= pulse->nr_slots)
-			layers->turn = 0;
-		if (layers->turn >= nr && kvmhb_pulse_is_online(pulse, layers->turn))
-			nr = layers->turn + 1;
+	for (; turns; turns--) {
+		turn = (turn ?: pulse->nr_slots) - 1;
+		if (turn >= nr && kvmhb_pulse_is_online(pulse, turn))
+			nr = turn + 1;
 	}
+	layers->turn = turn;
 	if (nr > layers->nr_slots)
 		layers->slots = kvmhb_grow(layers->slots, &layers->nr_slots, nr,
 					   sizeof(*layers->slots));

@@ -37,7 +37,7 @@ struct kvmhb_slot_watch {
  * @slots: what was seen of the slots of the pulse page, up to the last that was
  *	ever online
  * @nr_slots: entries of @slots
- * @turn: the slot beyond them that was looked at last, to see whether it has come online
+ * @turn: the slot that was looked at last to see whether it has come online, whatever @nr_slots
  * @partial: a slot is stale
  * @softlockup: a scheduler is stale
  * @blocked: a task waits for storage for too long

@@ -38,9 +38,12 @@ static struct kvmhb_vcpu_watch *watch_end(const struct kvmhb_watch *watch)
 	return watch->vcpus + watch->nr_vcpus;
 }
 
-/* Looks at all vCPUs. Returns how much of @elapsed_ns was denied to one of them at the most. */
-static u64 watch_look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm, u64 elapsed_ns,
-			       u64 *waited_ns)
+/*
+ * Looks at all vCPUs. Returns how much of @elapsed_ns was denied to one of them at the most.
+ * Inline, as a host makes a look once an interval for each of its guests.
+ */
+static __always_inline u64 watch_look_at_vcpus(struct kvmhb_watch *watch, struct kvm *kvm,
+					       u64 elapsed_ns, u64 *waited_ns)
 {
 	unsigned int nr = kvmhb_evidence_nr_vcpus(kvm);
 	struct kvmhb_vcpu_watch *vcpu;
@@ -137,9 +140,9 @@ static void watch_keep_first(struct kvmhb_watch *watch)
 		vcpu->first = *watch_then(watch, vcpu);
 }
 
-/* Makes a case of what has been seen. */
-static void watch_describe(const struct kvmhb_watch *watch, const struct kvmhb_look *look,
-			   struct kvmhb_case *c)
+/* Makes a case of what has been seen. Inline for the same reason. */
+static __always_inline void watch_describe(const struct kvmhb_watch *watch,
+					   const struct kvmhb_look *look, struct kvmhb_case *c)
 {
 	const struct kvmhb_vcpu_watch *vcpu = watch->vcpus;
 	unsigned int nr;
