@@ -34,7 +34,7 @@ RING_GUEST = 3
 PULSE_GUEST = 4
 
 # Silences of a guest that spins take the emulator's time; those of one that halts are leapt over.
-ROUNDS = {"spin": 500, "halt": 500}
+ROUNDS = {"spin": 2000, "halt": 2000}
 INTERVAL = 10 * MS
 TIMEOUT = 2 * INTERVAL
 
