@@ -111,6 +111,45 @@ static void evidence_of_ending(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, seen.task, 'X');
 }
 
+/* The freezer of the host has it, or that of its cgroup; who was stopped before is so still. */
+static void evidence_of_the_frozen(struct kunit *test)
+{
+	struct task_struct *task = kunit_kzalloc(test, sizeof(*task), GFP_KERNEL);
+	static const struct {
+		unsigned int state;
+		bool by_cgroup;
+		char task;
+	} rows[] = {
+		{ TASK_RUNNING, false, 'R' },
+		{ TASK_FROZEN, false, 'F' },
+		{ TASK_RUNNING, true, 'F' },
+		{ TASK_INTERRUPTIBLE, true, 'F' },
+		{ TASK_STOPPED, true, 'T' },
+		{ TASK_TRACED, true, 't' },
+	};
+	struct kvmhb_vcpu seen;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, task);
+	task->signal = kunit_kzalloc(test, sizeof(*task->signal), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, task->signal);
+	task->pid = 7;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		seen = vcpu_at(RUN);
+		task->__state = rows[i].state;
+#ifdef CONFIG_CGROUPS
+		task->frozen = rows[i].by_cgroup;
+#else
+		if (rows[i].by_cgroup)
+			continue;
+#endif
+		evidence_read_task(task, NULL, &seen);
+		KUNIT_EXPECT_EQ_MSG(test, seen.task, rows[i].task, "row %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, kvmhb_doing(&seen, &seen, &seen, SEC) ==
+				    KVMHB_STOPPED_BY_HOST, rows[i].task != 'R', "row %d", i);
+	}
+}
+
 #ifdef CONFIG_X86
 /* A VM of one vCPU, which is run by the test's own thread. */
 static struct kvm_vcpu *make_vcpu(struct kunit *test, struct kvm **kvm)
@@ -207,6 +246,7 @@ static void evidence_of_steps(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(run_clock_stints),
 	KUNIT_CASE(evidence_of_ending),
+	KUNIT_CASE(evidence_of_the_frozen),
 #ifdef CONFIG_X86
 	KUNIT_CASE(evidence_of_unstarted),
 	KUNIT_CASE(evidence_of_steps),

@@ -2,6 +2,8 @@
 #define KVMHB_TEST_CLOCK
 #include "test.h"
 
+#include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/smp.h>
 
 #include "host.h"
@@ -15,14 +17,33 @@ static int answer_at_once(int cpu, call_single_data_t *question)
 	return -ENXIO;
 }
 
-bool real_host_answered(u64 since_ns);
+static bool leaves;
 
+static bool is_online(unsigned int cpu)
+{
+	return !leaves && cpu_online(cpu);
+}
+
+bool real_host_answered(u64 since_ns);
+static void answer_meanwhile(unsigned int ms);
+
+#define cpu_online is_online
+#define msleep answer_meanwhile
 #define smp_call_function_single_async answer_at_once
 #define kvmhb_host_answered real_host_answered
 
 #include "host.c"
 
 #undef kvmhb_host_answered
+
+static unsigned int nr_waits;
+
+/* Who waits for CPU 0 is answered at the second time. */
+static void answer_meanwhile(unsigned int ms)
+{
+	if (++nr_waits == 2)
+		host_heard(0);
+}
 
 static bool answers_at_once = true;
 
@@ -88,6 +109,36 @@ static void host_answers_by_timer(struct kunit *test)
 	round.asking = false;
 }
 
+/* One that goes offline gives its timers away, and its answer with them. */
+static void host_hears_of_who_leaves(struct kunit *test)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	host_cpu_is_deaf(smp_processor_id(), ktime_get_ns());
+	leaves = true;
+	host_hear(this_cpu_ptr(&answerers));
+	leaves = false;
+	local_irq_restore(flags);
+	KUNIT_EXPECT_FALSE(test, round.asking);
+	KUNIT_EXPECT_TRUE(test, cpumask_empty(&round.unheard));
+}
+
+/* An answer is the module's code: as long as one is owed, it stays. */
+static void host_waits_for_answers(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, kvmhb_host_init(), 0);
+	nr_waits = 0;
+	kvmhb_host_exit();
+	KUNIT_EXPECT_EQ(test, nr_waits, 0);
+
+	KUNIT_ASSERT_EQ(test, kvmhb_host_init(), 0);
+	host_cpu_is_deaf(0, ktime_get_ns());
+	kvmhb_host_exit();
+	KUNIT_EXPECT_EQ(test, nr_waits, 2);
+	KUNIT_EXPECT_FALSE(test, round.asking);
+}
+
 void host_sleeps_or_wakes(unsigned long event)
 {
 	host_pm_event(NULL, event, NULL);
@@ -118,6 +169,8 @@ bool host_cpu_answers(unsigned int cpu)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(resolution_of_the_host),
 	KUNIT_CASE(host_answers_by_timer),
+	KUNIT_CASE(host_hears_of_who_leaves),
+	KUNIT_CASE(host_waits_for_answers),
 	{}
 };
 

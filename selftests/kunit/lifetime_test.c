@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "monitored.h"
 
+static bool has_shut_down;
+
+static bool vm_has_shut_down(struct kvm *kvm)
+{
+	return has_shut_down;
+}
+
+#define kvmhb_evidence_has_shut_down vm_has_shut_down
+
 #include "lifetime.c"
 
 /* The device is reset, with its VM or under a guest that knows nothing of it. */
@@ -121,9 +130,41 @@ static void lifetime_another_vm(struct kunit *test)
 	expect_verdict(test, m, KVMHB_DETACHED, KVMHB_CAUSE_VMM_GONE, "gone again");
 }
 
+static void expect_said(struct kunit *test, const struct said *said, enum kvmhb_state state,
+			enum kvmhb_cause cause)
+{
+	KUNIT_EXPECT_STREQ(test, kvmhb_state_word(said->new.state), kvmhb_state_word(state));
+	KUNIT_EXPECT_STREQ(test, kvmhb_cause_word(said->new.cause), kvmhb_cause_word(cause));
+}
+
+/* A CPU has met a triple fault: nobody hears of it until the VMM resets the guest, or ends. */
+static void lifetime_triple_fault(struct kunit *test)
+{
+	struct monitor_test *m = patient_monitor(test);
+
+	attach_and_arm(m);
+	has_shut_down = true;
+	kvmhb_monitor_reset(&m->mon);
+	expect_said(test, &m->said[m->nr_said - 2], KVMHB_PANICKED, KVMHB_CAUSE_TRIPLE_FAULT);
+	expect_said(test, &m->said[m->nr_said - 1], KVMHB_WAITING, KVMHB_CAUSE_NONE);
+	KUNIT_EXPECT_EQ(test, read_of(m).life.panics, 1);
+
+	/* Of one that is not armed nothing follows. */
+	kvmhb_monitor_reset(&m->mon);
+	expect_verdict(test, m, KVMHB_WAITING, KVMHB_CAUSE_NONE, "reset again");
+	KUNIT_EXPECT_EQ(test, read_of(m).life.panics, 1);
+
+	say(m, KVM_HEARTBEAT_ARM);
+	kvmhb_monitor_detach(&m->mon);
+	expect_verdict(test, m, KVMHB_DETACHED, KVMHB_CAUSE_TRIPLE_FAULT, "the VMM ends");
+	KUNIT_EXPECT_EQ(test, read_of(m).life.panics, 2);
+	has_shut_down = false;
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(lifetime_reset),
 	KUNIT_CASE(lifetime_another_vm),
+	KUNIT_CASE(lifetime_triple_fault),
 	{}
 };
 
