@@ -77,6 +77,12 @@ static void undo_slot(struct subject *s)
 	write_to(s, SLOT_FLAGS, 0);
 }
 
+/* What is seen of its CPUs needs memory; without, it is seen at a later look. */
+static int pulse_and_arm(struct subject *s)
+{
+	return write_slot(s) ?: say_armed(s);
+}
+
 static int write_config(struct subject *s)
 {
 	return write_to(s, PCI_COMMAND, 2);
@@ -113,6 +119,7 @@ TEST_F(faults, regions)
 		{ "write to the configuration space", write_config, config_is_written,
 		  undo_config },
 		{ "arm", say_armed, is_alive, open_anew },
+		{ "arm with a CPU that pulses", pulse_and_arm, is_alive, open_anew },
 		{ "panic", say_panicked, is_panicked, undo_all },
 	};
 	static const struct operation rings = { "ring", ring_once, has_rung, count_ring };

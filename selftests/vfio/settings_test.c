@@ -34,6 +34,24 @@ TEST_F(hb, retuning_waits_for_the_guest)
 	EXPECT_TRUE(is(&self->m, "alive", "none"));
 }
 
+/* By which a program that creates mediated devices finds out what it could create. */
+TEST_F(hb, type_says_what_it_is)
+{
+	static const char * const files[][2] = {
+		{ "name", "KVM heartbeat monitor" },
+		{ "description", "heartbeat monitor of one virtual machine" },
+		{ "device_api", "vfio-pci" },
+	};
+	char path[128], text[64];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), HEARTBEAT_TYPE "/%s", files[i][0]);
+		ASSERT_EQ(0, read_file(path, text, sizeof(text)));
+		EXPECT_STREQ(files[i][1], text);
+	}
+}
+
 TEST_F(hb, sysfs_refuses)
 {
 	static const struct {
