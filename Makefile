@@ -50,8 +50,8 @@ N ?= 20
 matrix:
 	@selftests/matrix $(N)
 
-# What takes too long for check: VFIO's device files, mutants of pure files, mutated streams, the commands of the documents,
-# hostile guests, lifetimes, a host and a guest that look for data races, migrations, newer QEMUs, Intel's VMX, two hosts that
+# What takes too long for check: VFIO's device files, which lines of the host's module the tests reach, mutants of pure files,
+# mutated streams, the commands of the documents, hostile guests, lifetimes, a host and a guest that look for data races, migrations, newer QEMUs, Intel's VMX, two hosts that
 # Prometheus watches, a host with systemd, packages in all Debians, and boots.
 STREAMS ?= 1000000
 MIGRATIONS ?= 200
@@ -59,6 +59,7 @@ CANCELLED ?= 50
 BOOTS ?= 200
 torture:
 	@KVMHB_FUZZ=2000 KVMHB_CDEV=1 selftests/check debug
+	@selftests/coverage
 	@selftests/twin/mutate.py
 	@selftests/fuzz/stream $(STREAMS)
 	@selftests/check documents hostile vmm-fuzz lifetimes kcsan kcsan-guest

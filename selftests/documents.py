@@ -45,7 +45,7 @@ EXCEPTIONS = {
     "it runs for minutes or hours on hosts of its own, and what it is made of runs in make check": [
         "make check", "make demo", "make matrix", "make matrix N=5", "make torture", "make torture BOOTS=20",
         "make bench", "selftests/bench vmm", "selftests/check debug", "selftests/check kcsan", "selftests/check hostile",
-        "selftests/check lifetimes", "selftests/check vmm-fuzz", "make soak", "make soak TIME=300"],
+        "selftests/check lifetimes", "selftests/check vmm-fuzz", "selftests/coverage", "make soak", "make soak TIME=300"],
     by("Makefile", "KVMHB_CDEV=1 selftests/check debug"): ["KVMHB_CDEV=1 selftests/check debug"],
     by("Makefile", "@selftests/style"): ["make style"],
     by("Makefile", "@selftests/migrations"): ["selftests/migrations 20 5"],
