@@ -64,6 +64,7 @@ TEST_F(faults, map)
 /* With KVM: more vCPUs than have a slot in one page */
 
 #define NR_VCPUS 64
+#define KVM_DEBUGFS "/sys/kernel/debug/kvm/"
 
 static int tell_kvm(struct subject *s, __u64 attr)
 {
@@ -91,12 +92,18 @@ TEST_F(faults, with_kvm)
 	struct kvm_create_device vfio = { .type = KVM_DEV_TYPE_VFIO };
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm, i;
 	struct subject *s = &self->s;
+	int vcpus[NR_VCPUS];
+	char path[64];
 
 	ASSERT_LE(0, kvm);
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	ASSERT_LE(0, vm);
-	for (i = 0; i < NR_VCPUS; i++)
-		ASSERT_LE(0, ioctl(vm, KVM_CREATE_VCPU, i));
+	for (i = 0; i < NR_VCPUS; i++) {
+		vcpus[i] = ioctl(vm, KVM_CREATE_VCPU, i);
+		ASSERT_LE(0, vcpus[i]);
+	}
+	snprintf(path, sizeof(path), KVM_DEBUGFS "%d-%d", getpid(), vm);
+	ASSERT_EQ(0, access(path, F_OK)) TH_LOG("%s", path);
 	ASSERT_EQ(0, ioctl(vm, KVM_CREATE_DEVICE, &vfio));
 	s->kvm_vfio = vfio.fd;
 
@@ -105,7 +112,14 @@ TEST_F(faults, with_kvm)
 	make_faults(_metadata, &opens, s);
 	ASSERT_EQ(0, open_device(s));
 	make_faults(_metadata, &arms, s);
+
+	/* The VM ends with the last who holds it: nobody has lost a reference. */
+	close_device(s);
 	close(vfio.fd);
+	for (i = 0; i < NR_VCPUS; i++)
+		close(vcpus[i]);
 	close(vm);
 	close(kvm);
+	EXPECT_NE(0, access(path, F_OK)) TH_LOG("the VM is still there");
+	ASSERT_EQ(0, open_device(s));
 }
