@@ -14,6 +14,7 @@ import contextlib
 import os
 import pathlib
 import random
+import re
 import resource
 import select
 import signal
@@ -149,6 +150,7 @@ class Hostile:
         for name, value in settings.items():
             self.monitor.set(name, value)
         self.poller = Poller(self.monitor)
+        self.words = self.rings = 0
 
     def start(self, seed):
         """A VM. Those of one round have different seeds."""
@@ -225,6 +227,10 @@ def play_round(run):
         expect(without_delays(silent.history(since)), ["waiting", "alive", "unresponsive:halted", "detached:vmm-gone"],
                "its history")
         for hostile, vm in zip(run.hostiles, vms):
+            begun = re.fullmatch(r"hostile words=(\d+) rings=(\d+)\n", vm.stdout.readline())
+            expect(begun is None, False, "the begin of a hostile guest is missing")
+            hostile.words += int(begun[1])
+            hostile.rings += int(begun[2])
             for _ in range(VCPUS):
                 expect(vm.stdout.readline().split(" ns=")[0], f"hostile count={PHASES}", "the end of a hostile vCPU")
             # It flapped until just now.
@@ -270,7 +276,7 @@ def test_log(run):
     """Of each hostile guest the log has no more lines than is promised, and one for each outage of another"""
     for hostile in run.hostiles:
         lines, actions = lines_about(hostile.monitor.uuid), hostile.monitor.number("actions")
-        run.say(f"hostile guest {hostile.number}: {lines} lines, {actions} actions")
+        run.say(f"hostile guest {hostile.number}: {hostile.words} words, {hostile.rings} rings: {lines} lines, {actions} actions")
         # Besides, one of each kind that says how many were kept back.
         expect_in(lines, 1, (ANNOUNCED + 2) * (run.elapsed / 10 + 2) + actions + 1, "lines of the log")
     outages = [line for line in run.silent.lines() if line.startswith("guest is unresponsive")]

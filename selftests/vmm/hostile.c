@@ -8,6 +8,7 @@
  */
 #include <err.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -153,6 +154,7 @@ struct maker {
 	unsigned int cpu, nr_vcpus;
 	__u64 interval_ns;
 	int tsc_khz;
+	__u64 words, rings;	/* of all vCPUs */
 };
 
 /* splitmix64: good enough, and the same everywhere. */
@@ -206,6 +208,7 @@ static __u64 header(size_t offset)
 static void say(struct maker *m, __u32 word)
 {
 	add(m, hostile_write32, BAR0(0) + KVM_HEARTBEAT_REG_LIFECYCLE, word, 1);
+	m->words++;
 }
 
 /* A beat as it should be, but for the number of the CPU. */
@@ -213,6 +216,7 @@ static void beat(struct maker *m, __u64 count)
 {
 	add(m, hostile_copy, HEADER(config_seq), HEADER(config_ack), 1);
 	add(m, hostile_write32, BAR0(0) + KVM_HEARTBEAT_REG_DOORBELL, any_value(m), count);
+	m->rings += count;
 }
 
 static void arm(struct maker *m)
@@ -392,6 +396,7 @@ void hostile_open(const struct guest_run *how, unsigned int nr_vcpus, int tsc_kh
 		make_list(&m, how);
 	}
 	set_memory(HOSTILE_SLOT, HOSTILE, hostile, hostile_size);
+	printf("hostile words=%llu rings=%llu\n", m.words, m.rings);
 }
 
 void hostile_close(void)
