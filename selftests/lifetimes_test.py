@@ -4,8 +4,9 @@
 
     lifetimes_test.py [--cycles CYCLES]
 
-A host CPU goes offline and comes back all the while, and so does a CPU of a Linux guest. What is compared are numbers that
-are exact: references to modules, devices, groups, VMs. Memory that nobody can reach any more is found by in-host, on the debug
+A host CPU goes offline and comes back all the while, and so does a CPU of a Linux guest. After each cycle numbers that are
+exact are compared: references to modules, devices, groups, VMs. Of many cycles memory is counted, too: what is lost in each of
+them is more than what the kernel keeps of its own accord. Of fewer in-host finds what nobody can reach any more, on the debug
 kernel. Runs inside the rig's host; prints TAP.
 """
 
@@ -30,6 +31,9 @@ HOST_CPU = "/sys/devices/system/cpu/cpu1/online"
 MODULE = "kvm_heartbeat"
 # A cycle by which the module itself is unloaded takes longer, and is one in so many.
 LOADED = 10
+# Of so many cycles the first tenth makes what is kept, and each other one may leave nothing.
+MANY = 500
+KIB_A_PAGE = 4
 
 
 def left():
@@ -40,6 +44,21 @@ def left():
         # The numbers of groups are given anew.
         seen[pattern] = len(glob.glob(pattern))
     return seen | {"VMs": len(vms())}
+
+
+def memory():
+    """How many objects and pages of each kind there are that the kernel does not give back by itself."""
+    write("/proc/sys/vm/stat_refresh", 1)
+    kib = {name: int(value.split()[0]) for name, value in (line.split(":") for line in read("/proc/meminfo").splitlines())}
+    known = sum(kib.get(name, 0) for name in ("MemFree", "Buffers", "Cached", "SwapCached", "AnonPages", "Slab",
+                                              "PageTables", "SecPageTables", "Percpu", "VmallocUsed"))
+    counts = {"vmalloc": kib["VmallocUsed"] // KIB_A_PAGE, "percpu": kib["Percpu"] // KIB_A_PAGE,
+              "no kind": (kib["MemTotal"] - known) // KIB_A_PAGE}
+    for line in read("/proc/slabinfo").splitlines()[2:]:
+        name, objects = line.split()[:2]
+        if read(f"/sys/kernel/slab/{name}/reclaim_account").strip() == "0":
+            counts[name] = int(objects)
+    return counts
 
 
 def unload():
@@ -124,6 +143,15 @@ def lifetime(run, number):
     os.unlink(run.image)
 
 
+def expect_memory(run, kept):
+    """There is not about as much more of any kind than was kept after a tenth of the cycles as there were cycles since then."""
+    grown = {name: count - kept.get(name, 0) for name, count in memory().items()}
+    most = sorted(grown, key=grown.get)[-3:]
+    progress("memory grew most by " + ", ".join(f"{grown[name]} of {name}" for name in most))
+    limit = (run.cycles - run.cycles // 10) // 2
+    expect({name: count for name, count in grown.items() if count >= limit}, {}, f"memory of which there is {limit} more")
+
+
 def test_lifetimes(run):
     """Monitors created, attached, migrated, detached and removed leave nothing behind, while CPUs of host and guest come and go"""
     monitor = Monitor()
@@ -142,8 +170,12 @@ def test_lifetimes(run):
             for number in range(1, run.cycles):
                 lifetime(run, number)
                 expect(left(), before, f"what is left after cycle {number}")
+                if number == run.cycles // 10:
+                    kept = memory()
                 if number % 50 == 0:
                     progress(f"{number} cycles, {time.monotonic() - begin:.0f} s")
+            if run.cycles >= MANY:
+                expect_memory(run, kept)
         # It would have ended by itself if the CPU had not done as it was told.
         guest.run("[ ! -e /tmp/times ]")
         times = int(guest.run("touch /tmp/over; until [ -e /tmp/times ]; do sleep 0.1; done; cat /tmp/times"))
