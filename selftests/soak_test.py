@@ -5,11 +5,12 @@
     soak_test.py [--seed SEED] [--seconds SECONDS] [--vms VMS] [--workers WORKERS] [--linux GUESTS]
 
 Most guests are those of the minimal VMM. Each worker has a share of them, and does one thing after the other to one of its
-guests; the others are left alone. Each Linux guest has a worker of its own, which plays scenarios of matrix.py. What a worker
-does, and to whom, follows from the seed and the number of the event alone. Besides, a script does to the host what befalls
-hosts. After each event the state, the cause, the counters, the configuration,
+guests; the others are left alone. Each Linux guest has a worker of its own, which plays scenarios of matrix.py. Another worker
+does to the host what befalls hosts; its guest is a witness of that. What a worker does, and to whom, follows from the seed and
+the number of the event alone. After each event the state, the cause, the counters, the configuration,
 the log and the trace of the monitor must be what follows from what was really done. Of all guests that are not the victim of
-a fault nothing may be said but that they are late.
+a fault nothing may be said but that they are late. It lasts for as long as it is told, and until each kind of event has
+happened.
 
 Runs inside the rig's host; prints TAP, and a sentence with the figures.
 """
@@ -29,13 +30,13 @@ import time
 import traceback
 
 import matrix
-from hb import SEC, TIMEOUT, TOP, GuestError, progress, write
-from matrix import FAULT, SCENARIOS, Group, Stage, load_host_fault
+from hb import SEC, TIMEOUT, TOP, GuestError, progress, read, write
+from matrix import FAULT, SCENARIOS, Group, Stage, load_host_fault, threads
 from run import briefly, expect, expect_in, play
 from watched import ACCUSED, Reports, Watched
 
 VMM = f"{TOP}/build/bin/vmm"
-HOST_CPU = "/sys/devices/system/cpu/cpu1/online"
+CPUS = "/sys/devices/system/cpu"
 # Those who watch are to get their time on a host of which everyone wants more than there is.
 NICE = 15
 
@@ -99,8 +100,8 @@ class Slot:
 
     def schedule(self, policy):
         """Have the host's scheduler take all of the VMM's threads for such."""
-        for tid in os.listdir(f"/proc/{self.guest.pid}/task"):
-            os.sched_setscheduler(int(tid), policy, os.sched_param(0))
+        for tid in threads(self):
+            os.sched_setscheduler(tid, policy, os.sched_param(0))
 
     def guilty(self):
         """From now on it is no innocent guest."""
@@ -295,6 +296,7 @@ def overcommitted(rng):
     hogs = [subprocess.Popen(["nice", "-n", str(NICE), "sh", "-c", "while :; do :; done"]) for _ in range(count)]
     try:
         yield
+        expect([hog.poll() for hog in hogs], [None] * count, "programs that spin")
     finally:
         for hog in hogs:
             hog.kill()
@@ -320,31 +322,50 @@ EVENTS = (restart, silence, silence, silence_and_move, resets, kvm_error, move, 
           retune)
 
 
-# What befalls the host, for so many seconds.
+# What befalls the host, and with it a guest that is to notice nothing.
 
-def host_cpu_lost(rng):
-    """A CPU goes offline and comes back"""
-    write(HOST_CPU, 0)
-    time.sleep(rng.uniform(0, 5))
-    write(HOST_CPU, 1)
+def host_cpu_lost(worker, slot, rng):
+    """A CPU goes offline on which the VMM ran, and on no other; the guest beats on, and the CPU comes back"""
+    online = read(f"{CPUS}/online")
+    for tid in threads(slot):
+        os.sched_setaffinity(tid, [1])
+    slot.monitor.wait_beats(2)
+    write(f"{CPUS}/cpu1/online", 0)
+    try:
+        expect(read(f"{CPUS}/online").strip(), "0", "CPUs that are online")
+        slot.monitor.wait_beats(2)
+        time.sleep(rng.uniform(0, 5))
+    finally:
+        write(f"{CPUS}/cpu1/online", 1)
+    expect(read(f"{CPUS}/online"), online, "CPUs that are online again")
+    slot.monitor.wait_beats(2)
 
 
-def host_overcommitted(rng):
+def host_overcommitted(worker, slot, rng):
     """Everyone wants 10 to 20 times the CPUs that there are"""
     with overcommitted(rng):
         time.sleep(rng.uniform(5, 15))
 
 
-def host_frozen(rng):
+def host_frozen(worker, slot, rng):
     """No CPU serves an interrupt"""
     write(f"{FAULT}/freeze_ms", rng.randint(100, 3000))
+    slot.monitor.wait_beats(2)
 
 
 HOST_EVENTS = host_cpu_lost, host_overcommitted, host_frozen
 
 
+def drawn(who, number, kinds):
+    """What comes in that place. Each round has all kinds, in an order of its own."""
+    played, place = divmod(number, len(kinds))
+    return random.Random(f"{who} round {played}").sample(kinds, len(kinds))[place]
+
+
 class Worker(threading.Thread):
     """Does one thing after the other to its share of the guests."""
+
+    KINDS = EVENTS
 
     def __init__(self, soak, number, slots):
         super().__init__()
@@ -364,21 +385,28 @@ class Worker(threading.Thread):
             self.attempt(begin, slot, self.rng("begin", slot.number))
 
     def attempt(self, event, slot, rng):
-        """Do it. If something is not as it should be, that is kept, and there is no VM for now."""
+        """Do it; whether all is as it should be. What is not is kept, and there is no VM for now."""
         try:
             event(self, slot, rng)
             slot.agree()
+            return True
         except Exception as error:   # pylint: disable=broad-except
             self.soak.wrong(f"worker {self.number}, event {self.events} ({event.__name__}), VM {slot.number}", error,
                             slot.monitor)
             slot.clear()
+            return False
+
+    def rest(self, rng):
+        """Before the next event."""
 
     def run(self):
         while not self.soak.over.is_set() and not self.soak.reports.problem:
             rng = self.rng(self.events)
-            slot, event = rng.choice(self.slots), rng.choice(EVENTS)
-            self.attempt(event if slot.guest else begin, slot, rng)
-            self.soak.count(event.__name__)
+            self.rest(rng)
+            slot = rng.choice(self.slots)
+            event = drawn(f"{self.soak.seed} {self.number}", self.events, self.KINDS) if slot.guest else begin
+            if self.attempt(event, slot, rng):
+                self.soak.count(event.__name__)
             self.events += 1
 
     def end(self):
@@ -386,6 +414,19 @@ class Worker(threading.Thread):
         for slot in self.slots:
             if slot.guest:
                 self.attempt(end, slot, None)
+
+
+class HostWorker(Worker):
+    """Does one thing after the other to the host."""
+
+    KINDS = HOST_EVENTS
+
+    def __init__(self, soak, slot):
+        super().__init__(soak, "host", [slot])
+        soak.reports.follow_beats(slot.monitor)
+
+    def rest(self, rng):
+        self.soak.over.wait(rng.uniform(5, 20))
 
 
 class LinuxWorker(threading.Thread):
@@ -409,7 +450,7 @@ class LinuxWorker(threading.Thread):
         for event in itertools.count():
             if self.soak.over.is_set():
                 return
-            name = random.Random(f"{self.soak.seed} linux {self.number} {event}").choice(self.NAMES)
+            name = drawn(f"{self.soak.seed} linux {self.number}", event, self.NAMES)
             since = time.monotonic()
             try:
                 problem, told = matrix.play(self.stage, name)
@@ -422,7 +463,8 @@ class LinuxWorker(threading.Thread):
             if problem:
                 self.soak.wrong(f"Linux guest {self.number}, event {event} ({name})", AssertionError(problem))
                 self.soak.accusations += [said for said in told if said.startswith(ACCUSED)][len(expected):]
-            self.soak.count(name)
+            else:
+                self.soak.count(f"linux_{name}")
 
     def close(self):
         """End it."""
@@ -445,13 +487,22 @@ class Soak:
         self._lock = threading.Lock()
         self._watched = 0
         self.slots = [Slot(self, number) for number in range(arguments.vms)]
-        self.workers = [Worker(self, number, self.slots[number::arguments.workers]) for number in range(arguments.workers)]
+        others = self.slots[1:]
+        self.workers = [HostWorker(self, self.slots[0])]
+        self.workers += [Worker(self, number, others[number::arguments.workers]) for number in range(arguments.workers)]
         self.linux = [LinuxWorker(self, number) for number in range(arguments.linux)]
 
     def count(self, name):
-        """Something was done."""
+        """Something was done, and nothing else was said of it."""
         with self._lock:
             self.counts[name] += 1
+
+    def never(self):
+        """What has not happened."""
+        kinds = [kind.__name__ for worker in self.workers for kind in worker.KINDS]
+        kinds += [f"linux_{name}" for worker in self.linux for name in worker.NAMES]
+        with self._lock:
+            return sorted(set(kinds) - set(self.counts))
 
     def watched(self, seconds):
         """An innocent guest was watched for so long."""
@@ -473,19 +524,6 @@ class Soak:
         for line in [f"{where}: {error}", *lines, *map(repr, monitor.states[-10:] if monitor else [])]:
             progress(line)
 
-    def play_host(self):
-        """What befalls the host, until it is over."""
-        for number in itertools.count():
-            rng = random.Random(f"{self.seed} host {number}")
-            if self.over.wait(rng.uniform(5, 20)):
-                return
-            event = rng.choice(HOST_EVENTS)
-            try:
-                event(rng)
-            except OSError as error:
-                self.wrong(f"host event {number} ({event.__name__})", error)
-            self.count(event.__name__)
-
     def figures(self):
         """How far it is."""
         return (f"{self.vm_seconds():.0f} VM-seconds, {sum(self.counts.values())} events, {len(self.accusations)} false verdicts, "
@@ -496,18 +534,23 @@ class Soak:
         begin = time.monotonic()
         together(worker.begin for worker in self.linux + self.workers)
         progress(f"{len(self.slots)} VMs and {len(self.linux)} Linux guests run after {time.monotonic() - begin:.0f} s")
-        host = threading.Thread(target=self.play_host)
-        for thread in [host, *self.workers, *self.linux]:
+        for thread in self.workers + self.linux:
             thread.start()
         end = time.monotonic() + self.seconds
-        while (left := end - time.monotonic()) > 0 and not self.reports.problem:
-            time.sleep(min(20, left))
-            progress(self.figures())
+        while not self.reports.problem:
+            left = end - time.monotonic()
+            # What is wrong may be why it never happens.
+            if left <= 0 and (self.problems or not self.never()):
+                break
+            time.sleep(min(20, left) if left > 0 else 1)
+            if left > 0:
+                progress(self.figures())
         self.over.set()
-        for thread in [host, *self.workers, *self.linux]:
+        for thread in self.workers + self.linux:
             thread.join()
         together(worker.end for worker in self.workers)
-        progress("events: " + ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())))
+        for what, counts in ("events", self.counts), ("told", self.reports.told):
+            progress(f"{what}: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
 
     def close(self):
         """Remove all."""
@@ -541,6 +584,11 @@ def test_agree(soak):
     expect(soak.problems, [], "disagreements")
 
 
+def test_never(soak):
+    """All has happened that may befall guests and their host"""
+    expect(soak.never(), [], "what has not")
+
+
 def test_host(soak):
     """The host's kernel has nothing to complain of, and nothing that was reported was lost"""
     expect(soak.reports.problem, None, "reports")
@@ -562,11 +610,11 @@ def main():
     # A thread that dies says nothing more: it must not seem that all was well.
     threading.excepthook = lambda died: soak.wrong(died.thread.name, died.exc_value)
     soak.play()
-    failed = play((test_innocent, test_agree, test_host), soak, lambda lost: None)
+    failed = play((test_innocent, test_agree, test_never, test_host), soak, lambda lost: None)
     # If there was none, the true rate is below 3 / n at 95 % (rule of three).
     seconds = soak.vm_seconds()
-    progress(f"seed {soak.seed}: {len(soak.slots)} VMs and {len(soak.linux)} Linux guests, {seconds:.0f} VM-seconds, {sum(soak.counts.values())} events, "
-             f"{len(soak.accusations)} false verdicts" +
+    progress(f"seed {soak.seed}: {len(soak.slots)} VMs and {len(soak.linux)} Linux guests, {seconds:.0f} VM-seconds, "
+             f"{sum(soak.counts.values())} events, {len(soak.accusations)} false verdicts" +
              ("" if soak.accusations else f": at 95 % fewer than one in {seconds / 3:.0f} VM-seconds"))
     soak.close()
     sys.exit(failed)

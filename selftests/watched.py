@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Many monitors: all that trace and log say of them, and what they should have said. Runs inside the rig's host."""
 
+import collections
 import itertools
 import os
 import re
@@ -22,6 +23,7 @@ class Reports:
     def __init__(self):
         self.changed = threading.Condition()
         self.trouble = []
+        self.told = collections.Counter()   # states and causes, of all monitors
         self._monitors = {}
         self._marks = itertools.count(1)
         self._seen = {"trace": 0, "log": 0}
@@ -43,6 +45,11 @@ class Reports:
         """A monitor whose reports are to be kept, from now on."""
         with self.changed:
             self._monitors[monitor.uuid] = monitor
+
+    def follow_beats(self, monitor):
+        """From now on its beats are counted, and those of no other."""
+        write(f"{self._folder}/events/kvm_heartbeat/beat/filter", f'vm == "{monitor.uuid}"')
+        write(f"{self._folder}/events/kvm_heartbeat/beat/enable", 1)
 
     def _follow(self, follow):
         try:
@@ -72,6 +79,8 @@ class Reports:
                 monitor = self._monitors.get(event.vm)
                 if monitor:
                     monitor.report(event)
+                    if event.name == "state":
+                        self.told[f"{event.new}:{event.cause}"] += 1
                     self.changed.notify_all()
 
     def _follow_log(self):
@@ -111,6 +120,7 @@ class Watched(Untraced):
         self.reports = reports
         self.states = []        # events
         self.config = None      # the last event
+        self.beats = 0          # if they are followed
         self.lines_seen = []    # (state, cause), from the log
         self._story = 0, []     # of so many events
         self.told = []          # what was really done leads to, without delays
@@ -122,8 +132,16 @@ class Watched(Untraced):
         """An event of the trace."""
         if event.name == "state":
             self.states.append(event)
+        elif event.name == "beat":
+            self.beats += 1
         else:
             self.config = event
+
+    def wait_beats(self, count):
+        """So many beats from now on."""
+        self.reports.catch_up()
+        end = self.beats + count
+        self.reports.wait(lambda: self.beats >= end, f"{count} beats of {self.uuid}")
 
     def story(self):
         """What was reported, without delays."""
