@@ -112,6 +112,8 @@ class Slot:
     def end(self, number=signal.SIGTERM, cause="vmm-gone"):
         """End the VMM."""
         self.guilty()
+        # It stops its vCPUs first, and on a busy host its end takes long.
+        self.monitor.may = ("paused:paused",) if number == signal.SIGTERM else ()
         self.monitor.tell(f"detached:{cause}")
         self.guest.send_signal(number)
         self.reap(0 if number == signal.SIGTERM else -number)
