@@ -30,10 +30,10 @@ import time
 import traceback
 
 import matrix
-from hb import SEC, TIMEOUT, TOP, GuestError, progress, read, write
+from hb import SEC, TOP, GuestError, progress, read, write
 from matrix import FAULT, SCENARIOS, Group, Stage, load_host_fault, threads
 from run import briefly, expect, expect_in, play
-from watched import ACCUSED, Reports, Watched
+from watched import ACCUSED, PATIENCE, Reports, Watched
 
 VMM = f"{TOP}/build/bin/vmm"
 CPUS = "/sys/devices/system/cpu"
@@ -92,7 +92,7 @@ class Slot:
     def expect_line(self, word):
         """The VMM says so."""
         # One that hangs is found to have said nothing.
-        patience = threading.Timer(2 * TIMEOUT, self.guest.kill)
+        patience = threading.Timer(PATIENCE, self.guest.kill)
         patience.start()
         line = self.guest.stdout.readline()
         patience.cancel()
@@ -120,7 +120,7 @@ class Slot:
 
     def reap(self, status=0):
         """It ends."""
-        expect(self.guest.wait(TIMEOUT), status, "status of the VMM")
+        expect(self.guest.wait(PATIENCE), status, "status of the VMM")
         self.guest.stdout.close()
         self.guest = None
         self.agree()
@@ -148,7 +148,7 @@ class Slot:
         self.guest.send_signal(signal.SIGUSR2)
         self.agree()
         accused = next(event for event in self.monitor.states[since:] if event.new == "unresponsive")
-        expect_in(accused.run_ns, self.timeout, TIMEOUT * SEC, "silence on the run clock")
+        expect_in(accused.run_ns, self.timeout, PATIENCE * SEC, "silence on the run clock")
 
     def move(self, worker, *told):
         """The VM goes on by the monitor that the worker has to spare, which has its state and its counters then."""

@@ -12,6 +12,9 @@ from matrix import story
 from monitor import TRACING, Event, Untraced
 from run import TROUBLE, expect
 
+# A guest that spins has a twentieth of a CPU, or less, while programs want all; that it is silent counts by its own share.
+PATIENCE = 5 * TIMEOUT
+
 # What no guest may be called without a reason.
 ACCUSED = "unresponsive", "degraded", "panicked"
 LINE = re.compile(r"kvm_heartbeat ([0-9a-f-]{36}): guest is (\w+)(?:.*\(([a-z-]+)\)|.*)")
@@ -98,8 +101,8 @@ class Reports:
     def wait(self, condition, what):
         """Until that holds; it is looked at whenever something was reported."""
         with self.changed:
-            if not self.changed.wait_for(lambda: condition() or self.problem, TIMEOUT):
-                raise Timeout(f"waited {TIMEOUT} s for {what}")
+            if not self.changed.wait_for(lambda: condition() or self.problem, PATIENCE):
+                raise Timeout(f"waited {PATIENCE} s for {what}")
             if self.problem:
                 raise self.problem
 
