@@ -443,6 +443,8 @@ class LinuxWorker(threading.Thread):
         self.soak = soak
         self.number = number
         self.stage = Stage()
+        # Or after 21 s a CPU complains of one that stands still: interrupts off, and for long on a busy host.
+        self.stage.options["append"] += " rcupdate.rcu_cpu_stall_suppress=1"
 
     def begin(self):
         """Boot it."""
