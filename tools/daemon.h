@@ -20,7 +20,8 @@
  * @state_file: where to save, or NULL
  * @dry: say what would be done, and do nothing
  * @since_ns: earlier events are known from sysfs
- * @lost: events were lost
+ * @behind: what is known has to be compared with what is
+ * @lost: that events were lost was told, and it was not compared since
  * @jobs: steps that run
  */
 struct hb_daemon {
@@ -34,12 +35,14 @@ struct hb_daemon {
 	const char *state_file;
 	bool dry;
 	uint64_t since_ns;
+	bool behind;
 	bool lost;
 	unsigned int jobs;
 };
 
 /* keep.c */
 void hb_daemon_catch_up(struct hb_daemon *daemon);
+void hb_daemon_must(struct hb_daemon *daemon, int ret);
 bool hb_daemon_drain(struct hb_daemon *daemon);
 void hb_daemon_look(struct hb_daemon *daemon);
 bool hb_daemon_save(struct hb_daemon *daemon, const struct hb_vm *about);

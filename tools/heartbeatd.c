@@ -113,7 +113,7 @@ static int on_uevent(sd_event_source *source, int fd, uint32_t events, void *dat
 	} else if (!strcmp(subsystem, "mdev") && !strcmp(action, "remove")) {
 		/* What is left to tell of it would make it known again. */
 		if (!hb_daemon_drain(daemon))
-			daemon->lost = true;
+			daemon->behind = true;
 		vm = hb_vms_find(&daemon->vms, name);
 		if (vm)
 			hb_vms_drop(&daemon->vms, vm);

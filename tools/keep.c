@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Keeps what is known in step with what is: by the trace, by sysfs, and in the file. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ static void on_event(const struct hb_event *event, void *context)
 	/* What was lost before it, too. */
 	if (event->clock_ns < daemon->since_ns)
 		return;
+	if (event->lost)
+		daemon->behind = true;
 	if (event->lost && !daemon->lost) {
 		daemon->lost = true;
 		hb_journal(HB_MESSAGE_MISSED, LOG_WARNING, NULL,
@@ -83,7 +86,7 @@ void hb_daemon_catch_up(struct hb_daemon *daemon)
 	struct hb_fleet fleet;
 	int ret = hb_fleet_read(&fleet, HB_SET_VM | HB_SET_COUNTERS);
 
-	daemon->lost = ret;
+	daemon->behind = ret;
 	if (ret) {
 		/* Those that are known are not gone for that. It is tried again. */
 		fprintf(stderr, "heartbeatd: the monitors cannot be read: %s; see whether /sys is mounted, and whether memory or files are short\n",
@@ -92,6 +95,7 @@ void hb_daemon_catch_up(struct hb_daemon *daemon)
 		hb_daemon_save_soon(daemon);
 		return;
 	}
+	daemon->lost = false;
 	daemon->since_ns = now_ns;
 	find_names(daemon, &fleet);
 	for (size_t i = 0; i < daemon->vms.nr; i++)
@@ -106,6 +110,23 @@ void hb_daemon_catch_up(struct hb_daemon *daemon)
 	hb_daemon_save_soon(daemon);
 }
 
+/**
+ * hb_daemon_must - end it if it cannot be called when something is due
+ * @daemon: all of it
+ * @ret: what became of the attempt to be called
+ *
+ * What is due would never be done, and nobody would notice. A service begins anew.
+ */
+void hb_daemon_must(struct hb_daemon *daemon, int ret)
+{
+	/* ESTALE: it ends already. */
+	if (ret >= 0 || ret == -ESTALE)
+		return;
+	fprintf(stderr, "heartbeatd: it cannot go on: %s; see whether memory or files are short\n",
+		strerror(-ret));
+	sd_event_exit(daemon->event, 1);
+}
+
 static int on_more(sd_event_source *source, void *data)
 {
 	(void)source;
@@ -116,10 +137,16 @@ static int on_more(sd_event_source *source, void *data)
 /* All else that is due has its turn before: of one priority, this one would always be the first. */
 static void go_on_soon(struct hb_daemon *daemon)
 {
-	if (daemon->more_source)
+	int ret;
+
+	if (daemon->more_source) {
 		sd_event_source_set_enabled(daemon->more_source, SD_EVENT_ONESHOT);
-	else if (sd_event_add_defer(daemon->event, &daemon->more_source, on_more, daemon) >= 0)
+		return;
+	}
+	ret = sd_event_add_defer(daemon->event, &daemon->more_source, on_more, daemon);
+	if (ret >= 0)
 		sd_event_source_set_priority(daemon->more_source, SD_EVENT_PRIORITY_IDLE);
+	hb_daemon_must(daemon, ret);
 }
 
 /**
@@ -159,7 +186,7 @@ bool hb_daemon_drain(struct hb_daemon *daemon)
 void hb_daemon_look(struct hb_daemon *daemon)
 {
 	hb_daemon_drain(daemon);
-	if (!daemon->lost)
+	if (!daemon->behind)
 		return;
 	if (hb_clock_ns() - daemon->since_ns >= CATCH_UP_NS)
 		hb_daemon_catch_up(daemon);
@@ -204,7 +231,7 @@ bool hb_daemon_save(struct hb_daemon *daemon, const struct hb_vm *about)
 
 	for (size_t i = 0; i < daemon->vms.nr; i++)
 		read_counters(daemon->vms.all[i]);
-	told = hb_daemon_drain(daemon) && !daemon->lost;
+	told = hb_daemon_drain(daemon) && !daemon->behind;
 	for (size_t i = 0; i < daemon->vms.nr; i++)
 		know_counters(daemon->vms.all[i], told || daemon->vms.all[i] == about);
 	status(daemon);
@@ -239,8 +266,10 @@ void hb_daemon_save_soon(struct hb_daemon *daemon)
 	if (enabled != SD_EVENT_OFF)
 		return;
 	if (!daemon->save_source) {
-		sd_event_add_time_relative(daemon->event, &daemon->save_source, CLOCK_MONOTONIC,
-					   SAVE_US, 0, on_save, daemon);
+		hb_daemon_must(daemon, sd_event_add_time_relative(daemon->event,
+								  &daemon->save_source,
+								  CLOCK_MONOTONIC, SAVE_US, 0,
+								  on_save, daemon));
 		return;
 	}
 	sd_event_source_set_time_relative(daemon->save_source, SAVE_US);

@@ -303,9 +303,12 @@ static void arm(struct hb_daemon *daemon, struct hb_vm *vm)
 			sd_event_source_set_enabled(vm->timer, SD_EVENT_OFF);
 		return;
 	}
-	if (!vm->timer && sd_event_add_time(daemon->event, &vm->timer, CLOCK_MONOTONIC, 0,
-					    SLACK_US, on_due, vm) < 0)
-		return;
+	if (!vm->timer) {
+		hb_daemon_must(daemon, sd_event_add_time(daemon->event, &vm->timer, CLOCK_MONOTONIC,
+							 0, SLACK_US, on_due, vm));
+		if (!vm->timer)
+			return;
+	}
 	/* Rounded up: it must not be called before its time. */
 	sd_event_source_set_time(vm->timer, due_ns / 1000 + 1);
 	sd_event_source_set_enabled(vm->timer, SD_EVENT_ONESHOT);

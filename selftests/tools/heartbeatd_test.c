@@ -19,6 +19,9 @@
 
 #include "act.h"
 #include "config.h"
+#include "daemon.h"
+#include "fleet.h"
+#include "follow.h"
 #include "saved.h"
 
 #define S		UINT64_C(1000000000)
@@ -38,24 +41,42 @@ static void row(int ok, const char *what, const char *of)
 	failed |= !ok;
 }
 
-/* Mistakes that a configuration has, and what was printed of them. */
-static int parse(const char *text, struct hb_policies *policies, char *said, size_t size)
-{
-	FILE *stream = fopen(file, "w"), *messages = tmpfile();
-	int old = dup(STDERR_FILENO), errors;
+/* Standard error, while it is heard. */
+static FILE *messages;
+static int old_stderr;
 
-	if (!stream || !messages || old < 0)
+static void hear(void)
+{
+	messages = tmpfile();
+	old_stderr = dup(STDERR_FILENO);
+	if (!messages || old_stderr < 0)
 		abort();
-	fputs(text, stream);
-	fclose(stream);
 	dup2(fileno(messages), STDERR_FILENO);
-	*policies = (struct hb_policies){ 0 };
-	errors = hb_config_parse(file, policies);
-	dup2(old, STDERR_FILENO);
-	close(old);
+}
+
+static void heard(char *said, size_t size)
+{
+	dup2(old_stderr, STDERR_FILENO);
+	close(old_stderr);
 	rewind(messages);
 	said[fread(said, 1, size - 1, messages)] = '\0';
 	fclose(messages);
+}
+
+/* Mistakes that a configuration has, and what was printed of them. */
+static int parse(const char *text, struct hb_policies *policies, char *said, size_t size)
+{
+	FILE *stream = fopen(file, "w");
+	int errors;
+
+	if (!stream)
+		abort();
+	fputs(text, stream);
+	fclose(stream);
+	hear();
+	*policies = (struct hb_policies){ 0 };
+	errors = hb_config_parse(file, policies);
+	heard(said, size);
 	return errors;
 }
 
@@ -481,6 +502,170 @@ static void test_saved(void)
 	hb_config_free(&policies);
 }
 
+/*
+ * What heartbeatd is told, and what it tells: the trace has one event at each look, sysfs no
+ * monitor, and there is memory for an event source, or not.
+ */
+static struct hb_event traced;
+static int trace_ret, fleet_ret, source_ret;
+static int told_lost, told_events;
+
+int hb_follow_read(struct hb_follow *follow,
+		   void (*handle)(const struct hb_event *event, void *context), void *context)
+{
+	(void)follow;
+	handle(&traced, context);
+	return trace_ret;
+}
+
+int hb_fleet_read(struct hb_fleet *fleet, uint64_t files)
+{
+	(void)files;
+	*fleet = (struct hb_fleet){ 0 };
+	return fleet_ret;
+}
+
+void hb_fleet_free(struct hb_fleet *fleet)
+{
+	(void)fleet;
+}
+
+void hb_journal(enum hb_message message, int priority, const struct hb_about *about,
+		const char *format, ...)
+{
+	(void)priority;
+	(void)about;
+	told_events += message == HB_MESSAGE_TRANSITION;
+	told_lost += message == HB_MESSAGE_MISSED && strstr(format, "lost");
+}
+
+int sd_event_add_defer(sd_event *event, sd_event_source **source, sd_event_handler_t callback,
+		       void *data)
+{
+	(void)event;
+	(void)source;
+	(void)callback;
+	(void)data;
+	return source_ret;
+}
+
+int sd_event_add_time_relative(sd_event *event, sd_event_source **source, clockid_t clock,
+			       uint64_t usec, uint64_t accuracy, sd_event_time_handler_t callback,
+			       void *data)
+{
+	(void)clock;
+	(void)usec;
+	(void)accuracy;
+	(void)callback;
+	return sd_event_add_defer(event, source, NULL, data);
+}
+
+int sd_event_add_time(sd_event *event, sd_event_source **source, clockid_t clock, uint64_t usec,
+		      uint64_t accuracy, sd_event_time_handler_t callback, void *data)
+{
+	return sd_event_add_time_relative(event, source, clock, usec, accuracy, callback, data);
+}
+
+static struct hb_daemon new_daemon(void)
+{
+	static char follow;
+	struct hb_daemon daemon = { .follow = (struct hb_follow *)&follow };
+
+	if (sd_event_new(&daemon.event) < 0)
+		abort();
+	traced = (struct hb_event){
+		.name = "state", .vm = UUID, .clock_ns = HB_NEVER, .old = "late",
+		.new = "unresponsive", .cause = "hung",
+	};
+	trace_ret = 0;
+	fleet_ret = 0;
+	source_ret = 0;
+	told_lost = 0;
+	told_events = 0;
+	return daemon;
+}
+
+static void test_lost(void)
+{
+	struct hb_daemon daemon = new_daemon();
+	char said[256];
+
+	hb_daemon_drain(&daemon);
+	row(told_events == 1 && !told_lost && !daemon.behind, "lost", "nothing");
+	traced.lost = -1;
+	hb_daemon_drain(&daemon);
+	hb_daemon_drain(&daemon);
+	row(told_events == 3 && told_lost == 1 && daemon.behind, "lost", "told once");
+	fleet_ret = -ENOMEM;
+	hear();
+	hb_daemon_look(&daemon);
+	heard(said, sizeof(said));
+	row(told_lost == 1 && daemon.behind && strstr(said, "cannot be read"), "lost",
+	    "not told again before it is compared");
+	fleet_ret = 0;
+	hb_daemon_look(&daemon);
+	row(told_lost == 1 && !daemon.behind, "lost", "compared");
+	hb_daemon_drain(&daemon);
+	row(told_lost == 2 && daemon.behind, "lost", "told again");
+	hb_daemon_catch_up(&daemon);
+	/* A monitor goes, of which too much is left to be told. */
+	daemon.behind = true;
+	hb_daemon_drain(&daemon);
+	row(told_lost == 3, "lost", "told though it was to be compared anyway");
+	hb_vms_free(&daemon.vms);
+	sd_event_unref(daemon.event);
+}
+
+static int ends(const struct hb_daemon *daemon)
+{
+	int code = 0;
+
+	return sd_event_get_exit_code(daemon->event, &code) >= 0 && code == 1;
+}
+
+/* Whether a function ends the daemon, and says why, if there is no event source for it. */
+static void row_no_source(void (*function)(struct hb_daemon *daemon), const char *what)
+{
+	struct hb_daemon daemon = new_daemon();
+	char said[256];
+
+	parse(steps_text, &daemon.policies, said, sizeof(said));
+	trace_ret = 1;
+	function(&daemon);
+	row(!ends(&daemon), "event source", what);
+	source_ret = -ENOMEM;
+	hear();
+	function(&daemon);
+	heard(said, sizeof(said));
+	row(ends(&daemon) && strstr(said, "Cannot allocate memory"), "no event source", what);
+	hb_vms_free(&daemon.vms);
+	hb_config_free(&daemon.policies);
+	sd_event_unref(daemon.event);
+}
+
+static void drain_known(struct hb_daemon *daemon)
+{
+	daemon->since_ns = HB_NEVER;
+	traced.clock_ns = 0;
+	hb_daemon_drain(daemon);
+}
+
+static void see_hung(struct hb_daemon *daemon)
+{
+	struct hb_vm *vm = hb_vms_find(&daemon->vms, UUID) ?: hb_vms_add(&daemon->vms, UUID);
+
+	snprintf(vm->state, sizeof(vm->state), "unresponsive");
+	snprintf(vm->cause, sizeof(vm->cause), "hung");
+	hb_steps_see(daemon, vm);
+}
+
+static void test_no_source(void)
+{
+	row_no_source(drain_known, "for what is left of the trace");
+	row_no_source(hb_daemon_save_soon, "for the next save");
+	row_no_source(see_hung, "for a step that will be due");
+}
+
 /* Take a step in earnest, and wait for it. */
 static int take(char **argv)
 {
@@ -521,6 +706,8 @@ int main(int argc, char **argv)
 	test_vmm();
 	test_budget();
 	test_saved();
+	test_lost();
+	test_no_source();
 	printf("1..%d\n", number);
 	unlink(file);
 	rmdir(folder);
