@@ -18,6 +18,7 @@ import urllib.request
 
 from hb import TIMEOUT, read, save, write
 from journal import Entries, message_id, missed
+from libvirt_test import DOMAIN, LIBVIRT, Vm as Libvirt
 from monitor import TRACING
 from run import Run, expect, play
 
@@ -201,6 +202,26 @@ def test_metrics(vm):
     system("systemctl", "disable", "--now", "kvm-heartbeat-metrics.timer", "kvm-heartbeat-metrics.socket")
 
 
+def test_libvirt(vm):
+    """libvirtd, whose domain's guest panics, has a step to take from the sandbox: the guest is alive again"""
+    libvirt = Libvirt()
+    try:
+        libvirt.wait_daemon()
+        since = libvirt.here.mark()
+        libvirt.virsh("create", f"{LIBVIRT}/domain.xml")
+        libvirt.here.wait_state("alive", since, timeout=2 * TIMEOUT)
+        write("/etc/kvm-heartbeat/policy.conf", f"[policy libvirt]\nvm = {DOMAIN}\nsteps = reset\ndelay = 100ms\n")
+        system("systemctl", "restart", "heartbeatd")
+        mark, since = vm.journal.mark(), libvirt.here.mark()
+        libvirt.virsh("inject-nmi", DOMAIN)
+        vm.journal.wait(mark, STEP="reset", POLICY="libvirt", RESULT="done", VM=DOMAIN)
+        libvirt.here.wait_state("alive", since, timeout=2 * TIMEOUT)
+    finally:
+        libvirt.close()
+        for monitor in libvirt.here, libvirt.there:
+            monitor.remove()
+
+
 def test_end(_):
     """It ends when it is told to, and leaves nothing"""
     system("systemctl", "disable", "--now", "heartbeatd")
@@ -209,7 +230,8 @@ def test_end(_):
            "trace instances that are left")
 
 
-TESTS = [test_boot, test_node, test_start, test_steps, test_restart, test_watchdog, test_metrics, test_end]
+TESTS = [test_boot, test_node, test_start, test_steps, test_restart, test_watchdog, test_metrics, test_libvirt,
+         test_end]
 
 
 def main():
