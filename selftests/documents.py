@@ -53,7 +53,7 @@ EXCEPTIONS = {
     by("Makefile", "@selftests/packages"): ["selftests/packages"],
     by("Makefile", "@selftests/twin/mutate.py"): ["selftests/twin/mutate.py"],
     by("Makefile", "@selftests/qemus"): ["selftests/qemus"],
-    by("Makefile", "@selftests/bochs"): ["selftests/bochs"],
+    by("Makefile", "@selftests/bochs"): ["selftests/bochs", "selftests/bochs 6.12"],
     by("Makefile", "@selftests/fuzz/stream"): ["selftests/fuzz/stream 100000"],
     by("Makefile", "@selftests/soak"): ["selftests/soak 60 --vms 20 --workers 4 --seed 1"],
     by("selftests/matrix", "matrix.py"): ["selftests/matrix 1 sigstop freezer quota"],
