@@ -121,6 +121,8 @@ class Untraced:
 class Monitor(Untraced):
     """Also follows its trace events, in a trace instance of its own."""
 
+    patience = TIMEOUT   # s, where nothing else is said
+
     def __init__(self, existing=None):
         super().__init__(existing)
         self.instance = f"{TRACING}/instances/{self.uuid}"
@@ -159,8 +161,10 @@ class Monitor(Untraced):
                 raise Timeout(f"waited {TIMEOUT} s for the trace to come to {text}")
             return len(self.events)
 
-    def wait_event(self, name, since=0, timeout=TIMEOUT, count=1, **fields):
+    def wait_event(self, name, since=0, timeout=None, count=1, **fields):
         """Wait for the count-th event of that name and with those fields after a mark; the event."""
+        timeout = timeout or self.patience
+
         def find():
             found = [event for event in self.events[since:] if event.name == name and
                      all(getattr(event, key) == value for key, value in fields.items())]
@@ -172,11 +176,11 @@ class Monitor(Untraced):
                                         or name == "beat")[-4000:])
             return find()
 
-    def wait_state(self, state, since=0, timeout=TIMEOUT, **fields):
+    def wait_state(self, state, since=0, timeout=None, **fields):
         """Wait for a transition to a state after a mark; the event."""
         return self.wait_event("state", since, timeout, new=state, **fields)
 
-    def wait_beats(self, count, timeout=TIMEOUT, since=None):
+    def wait_beats(self, count, timeout=None, since=None):
         """Wait for so many beats from now on, or from a mark; the last one's event."""
         return self.wait_event("beat", self.mark() if since is None else since, timeout, count)
 

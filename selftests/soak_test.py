@@ -443,6 +443,7 @@ class LinuxWorker(threading.Thread):
         self.soak = soak
         self.number = number
         self.stage = Stage()
+        self.stage.monitor.patience = PATIENCE
         # Or after 21 s a CPU complains of one that stands still: interrupts off, and for long on a busy host.
         self.stage.options["append"] += " rcupdate.rcu_cpu_stall_suppress=1"
 
