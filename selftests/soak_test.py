@@ -468,6 +468,8 @@ class LinuxWorker(threading.Thread):
             if problem:
                 self.soak.wrong(f"Linux guest {self.number}, event {event} ({name})", AssertionError(problem))
                 self.soak.accusations += [said for said in told if said.startswith(ACCUSED)][len(expected):]
+                # What was begun may go on, and is not to be said again of what comes next.
+                self.stage.restart()
             else:
                 self.soak.count(f"linux_{name}")
 
