@@ -304,6 +304,8 @@ TEST_F(hb, actions_have_a_limit)
 		say(&self->m, KVM_HEARTBEAT_ARM);
 		say(&self->m, KVM_HEARTBEAT_PANIC);
 		ASSERT_TRUE(becomes(&self->m, "actions", i == 1 ? "1" : "2"));
+		/* It counts when it begins, and is said when it has ended. */
+		ASSERT_TRUE(becomes(&self->m, "last_result", "done"));
 	}
 	EXPECT_EQ(2, log_lines(log, "action pause on panicked (panic): done"));
 	/* That there will be no more is said once. */
