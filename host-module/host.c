@@ -24,14 +24,13 @@ static atomic_t sleeps = ATOMIC_INIT(0);
  */
 #define ASK_AGAIN_NS	NSEC_PER_MSEC	/* what a flood of silent guests may cost the others */
 /* What any busy CPU may take to answer; without high-resolution timers, its next tick does. */
-#define BUSY_NS		(10 * NSEC_PER_MSEC + TICK_NSEC)
+#define BUSY_NS		(10 * NSEC_PER_MSEC + hrtimer_resolution)
 
 /**
  * struct kvmhb_round - a round of questions to the host's CPUs
  * @lock: protects all below; taken in hard interrupts
  * @unheard: CPUs that were asked and have not answered
  * @asked_at_ns: when they were asked, ns of CLOCK_MONOTONIC
- * @answered_at_ns: when the last ones were asked that all have answered, likewise
  * @asking: @unheard is not empty; read without @lock too
  * @deaf_ns: how long the rounds took that are over, those that took %BUSY_NS, ns; read
  *	without @lock too
@@ -40,7 +39,6 @@ struct kvmhb_round {
 	raw_spinlock_t lock;	/* of all below */
 	struct cpumask unheard;
 	u64 asked_at_ns;
-	u64 answered_at_ns;
 	bool asking;
 	u64 deaf_ns;
 };
@@ -83,7 +81,6 @@ static void host_heard(unsigned int cpu)
 	cpumask_clear_cpu(cpu, &round.unheard);
 	if (round.asking && cpumask_empty(&round.unheard)) {
 		WRITE_ONCE(round.deaf_ns, round.deaf_ns + host_round_deaf_ns());
-		round.answered_at_ns = round.asked_at_ns;
 		WRITE_ONCE(round.asking, false);
 	}
 	raw_spin_unlock_irqrestore(&round.lock, flags);
@@ -260,8 +257,10 @@ void kvmhb_host_ask(void)
  * kvmhb_host_answered - whether all CPUs of the host have answered
  * @since_ns: since when, ns of CLOCK_MONOTONIC
  *
- * Return: true if a question that was asked after that has been answered by all, and none of them
- * has been busy with the next one for too long.
+ * An answer to the question before says nothing while another one is outstanding: a CPU may have
+ * died in between.
+ *
+ * Return: true if the last question was asked after that, and all have answered it.
  */
 bool kvmhb_host_answered(u64 since_ns)
 {
@@ -269,8 +268,7 @@ bool kvmhb_host_answered(u64 since_ns)
 	bool answered;
 
 	raw_spin_lock_irqsave(&round.lock, flags);
-	answered = round.answered_at_ns >= since_ns &&
-		   (!round.asking || !host_round_deaf_ns());
+	answered = !round.asking && round.asked_at_ns >= since_ns;
 	raw_spin_unlock_irqrestore(&round.lock, flags);
 	return answered;
 }

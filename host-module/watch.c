@@ -140,7 +140,7 @@ static void watch_keep_first(struct kvmhb_watch *watch)
 		vcpu->first = *watch_then(watch, vcpu);
 }
 
-/* Makes a case of what has been seen. Inline for the same reason. */
+/* Makes a case of what has been seen. Inline, as it is part of each look. */
 static __always_inline void watch_describe(const struct kvmhb_watch *watch,
 					   const struct kvmhb_look *look, struct kvmhb_case *c)
 {
