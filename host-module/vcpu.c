@@ -16,6 +16,17 @@ static bool vcpu_is_same_halt(const struct kvmhb_vcpu *then, const struct kvmhb_
 }
 
 /*
+ * Halted all along. What wakes a halted vCPU for nothing has it go round in the host's kernel
+ * for a moment, in which it is not halted: a guest's own timer that ticks on, which fires just
+ * when its beats are missed, does so at the very look that judges.
+ */
+static bool vcpu_is_halting(const struct kvmhb_vcpu *first, const struct kvmhb_vcpu *now)
+{
+	return first->exits == now->exits && (first->halted || now->halted) &&
+	       (first->halted || first->kernel) && (now->halted || now->kernel);
+}
+
+/*
  * Kept by the host's kernel: it was there at both looks, but for no halt, and not in the guest
  * in between: to leave that is an exit.
  */
@@ -146,7 +157,7 @@ enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_
 	/* Only an interrupt ends a halt. */
 	if (first->irqs != now->irqs || (now->halted && first->exits != now->exits))
 		return KVMHB_LIVING;
-	if (first->halted && now->halted)
+	if (vcpu_is_halting(first, now))
 		return KVMHB_HALTING;
 	if (2 * kvmhb_minus(now->exec_ns, first->exec_ns) > window_ns)
 		return KVMHB_SPINNING;

@@ -200,6 +200,20 @@ def test_rounds(monitor):
     expect([event for event in outages if event.run_ns < 200 * MS], [], "accused before the deadline")
 
 
+def test_ticks(monitor):
+    """Ten guests whose eight CPUs halt, and are woken by their timers a thousand times a second for nothing: halted"""
+    for _ in range(10):
+        since = monitor.mark()
+        monitor.set("interval_ns", MS)
+        with Vm(monitor, "-d", "ioeventfd", "-c", "8", "beat", "0", "halt") as vm:
+            # The guest says that it follows a setting, and its timers tick on as they began.
+            monitor.set("interval_ns", 100 * MS)
+            monitor.wait_beats(2)
+            vm.process.send_signal(signal.SIGUSR2)
+            expect(monitor.wait_state("unresponsive", since).cause, "halted")
+            expect(vm.end(), 0, "status of the VMM")
+
+
 def test_finest(monitor):
     """A guest that beats once a millisecond, which is the finest that may be set, is not accused"""
     monitor.set("interval_ns", MS)
@@ -466,9 +480,9 @@ def test_moves_not(monitor):
 
 
 # All but on_time, which wants a host where nothing but instructions takes time, such as Bochs'.
-ALL = ("beats", "beats_eventfd", "spins", "halts", "spins_by_cdev", "stops", "panics", "evidence", "fails", "rounds", "finest",
-       "storm", "memory_high", "pauses", "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_two", "moves_silent",
-       "moves_damaged", "moves_not")
+ALL = ("beats", "beats_eventfd", "spins", "halts", "spins_by_cdev", "stops", "panics", "evidence", "fails", "rounds", "ticks",
+       "finest", "storm", "memory_high", "pauses", "steps", "moves", "moves_eventfd", "moves_by_pipe", "moves_two",
+       "moves_silent", "moves_damaged", "moves_not")
 
 
 def main():

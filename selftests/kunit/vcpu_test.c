@@ -230,6 +230,12 @@ static void doing_rows(struct kunit *test)
 		  .doing = KVMHB_HALTED_OUT },
 		{ "halted anew by the VMM", VMM_HALT, VMM_HALT, VMM_HALT, .exit = KVM_EXIT_HLT,
 		  .exits = 1, .doing = KVMHB_LIVING },
+		{ "halted, and woken for nothing", HALT, HALT, KERNEL, .doing = KVMHB_HALTING },
+		{ "woken for nothing before", KERNEL, HALT, HALT, .doing = KVMHB_HALTING },
+		{ "woken for an interrupt", HALT, HALT, KERNEL, .irqs = 1, .doing = KVMHB_LIVING },
+		{ "was in the guest since", HALT, HALT, KERNEL, .exits = 1,
+		  .doing = KVMHB_UNCLEAR },
+		{ "and before", KERNEL, HALT, KERNEL, .doing = KVMHB_UNCLEAR },
 		{ "halted now", RUN, HALT, HALT, .doing = KVMHB_UNCLEAR },
 		{ "halted once", HALT, RUN, RUN, .doing = KVMHB_UNCLEAR },
 
