@@ -255,12 +255,13 @@ static void monitor_look_again(struct kvmhb_monitor *mon, u64 look_in_ns)
 		kvmhb_turn_on_patrol(&mon->turn, interval_ns, seen_at_ns + look_in_ns, 0);
 }
 
-/* Whether a ruling says something that was not yet said. */
-static bool monitor_is_news(struct kvmhb_monitor *mon, const struct kvmhb_verdict *new)
+/* Whether a verdict says something that was not yet said. */
+static bool monitor_is_news(const struct kvmhb_monitor *mon, const struct kvmhb_verdict *new,
+			    const struct kvmhb_case *c)
 {
 	if (new->state != mon->verdict.state || new->cause != mon->verdict.cause)
 		return true;
-	return new->state == KVMHB_DEGRADED && kvmhb_layers_changed(&mon->watch.layers);
+	return new->state == KVMHB_DEGRADED && c->stale_anew && !c->host_asked;
 }
 
 /* Says what follows from a case, one thing after the other. Returns when to look again. */
@@ -272,7 +273,7 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_
 
 	for (;;) {
 		ruling = kvmhb_rule(c);
-		if (!monitor_is_news(mon, &ruling.verdict))
+		if (!monitor_is_news(mon, &ruling.verdict, c))
 			break;
 
 		/* What an outage was judged by is still to be read when it is over. */
@@ -283,6 +284,7 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_
 			return KVMHB_NO_DEADLINE;
 		c->so_far = mon->verdict;
 		c->beaten = false;
+		c->stale_anew = false;
 	}
 	kvmhb_watch_heed(&mon->watch, &ruling);
 	return ruling.look_in_ns;
@@ -341,7 +343,7 @@ static u64 monitor_keep_deadline(struct kvmhb_monitor *mon, u64 last_at_ns, stru
 		c->run_ns = deadlines->run_ns;
 	}
 	ruling = kvmhb_deadline_rule(c, deadline_ns);
-	if (monitor_is_news(mon, &ruling.verdict)) {
+	if (monitor_is_news(mon, &ruling.verdict, c)) {
 		kvmhb_watch_keep(&mon->watch, &ruling.verdict, c);
 		monitor_set_verdict(mon, ruling.verdict, last_at_ns, &mon->watch.judged);
 	}

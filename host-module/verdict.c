@@ -105,6 +105,17 @@ static struct kvmhb_verdict say_living(const struct kvmhb_case *c)
 	return degraded;
 }
 
+/*
+ * A layer that hangs on the host's CPUs is stale, and nobody has said so yet. Whatever else of the
+ * guest is degraded may be so for ever.
+ */
+static bool case_is_worse(const struct kvmhb_case *c)
+{
+	return (c->partial || c->softlockup) &&
+	       (c->so_far.state != KVMHB_DEGRADED || c->so_far.cause != say_living(c).cause ||
+		c->stale_anew);
+}
+
 /* How long the guest has been silent while nobody paused it. */
 static u64 case_unpaused_ns(const struct kvmhb_case *c)
 {
@@ -277,8 +288,9 @@ static struct kvmhb_ruling rule_beating(const struct kvmhb_case *c)
 	struct kvmhb_verdict verdict = say_living(c);
 	u64 late_ns = kvmhb_late_ns(&c->timing);
 
-	if (c->host_asked && verdict.state == KVMHB_DEGRADED && c->so_far.state != KVMHB_DEGRADED)
-		return rule_await_answers((struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE });
+	if (c->host_asked && case_is_worse(c))
+		return rule_await_answers(c->so_far.state == KVMHB_DEGRADED ? c->so_far :
+					  (struct kvmhb_verdict) { KVMHB_ALIVE });
 	return (struct kvmhb_ruling) {
 		.verdict = verdict,
 		.look_in_ns = max(min(kvmhb_minus(late_ns, c->silence_ns), c->stale_in_ns),
@@ -296,13 +308,12 @@ bool kvmhb_must_ask(const struct kvmhb_case *c)
 {
 	u64 late_ns = kvmhb_late_ns(&c->timing);
 
-	if (c->so_far.state == KVMHB_UNRESPONSIVE || c->so_far.state == KVMHB_DEGRADED)
+	if (c->so_far.state == KVMHB_UNRESPONSIVE)
 		return false;
 	/* A paused guest may be so for ever. */
 	if (!c->beaten && c->silence_ns >= late_ns)
 		return !kvmhb_all_out(c) || c->vcpus[KVMHB_LEAVING];
-	return c->partial || c->softlockup ||
-	       c->stale_in_ns <= c->timing.timeout_ns - late_ns;
+	return case_is_worse(c) || c->stale_in_ns <= c->timing.timeout_ns - late_ns;
 }
 
 /* No thread is left to run it: the VMM is about to end. There is nobody to accuse. */

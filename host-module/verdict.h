@@ -33,6 +33,7 @@
  * @softlockup: a CPU's scheduler is stale
  * @blocked: a task of it waits for storage for too long
  * @userspace: userspace is stale
+ * @stale_anew: other CPUs are stale than those that were last reported
  * @stale_in_ns: when the next CPU will be stale if it does not move, ns from now
  * @resuming: the VMM said that it resumes the guest, and no vCPU has been seen to run since
  * @host_late: this look came too late, or too much time was stolen from the host
@@ -59,6 +60,7 @@ struct kvmhb_case {
 	bool softlockup;
 	bool blocked;
 	bool userspace;
+	bool stale_anew;
 	u64 stale_in_ns;
 	bool resuming;
 	bool host_late;

@@ -166,6 +166,8 @@ static __always_inline void watch_describe(const struct kvmhb_watch *watch,
 		.softlockup = watch->layers.softlockup,
 		.blocked = watch->layers.blocked,
 		.userspace = watch->layers.userspace,
+		.stale_anew = (watch->layers.partial || watch->layers.softlockup) &&
+			      kvmhb_layers_changed(&watch->layers),
 		.stale_in_ns = watch->layers.stale_in_ns,
 		.resuming = watch->resuming,
 		.host_late = watch->host_late,

@@ -41,6 +41,18 @@ static struct kvmhb_ruling rule_slowly(const struct kvmhb_case *c, u64 deadline_
 
 #define kvmhb_deadline_rule rule_slowly
 
+/* A host with a CPU that has yet to answer. */
+static bool host_owes;
+
+static void look_with_host(struct kvmhb_watch *watch, const struct kvmhb_look *look,
+			   struct kvmhb_case *c)
+{
+	kvmhb_watch_look(watch, look, c);
+	c->host_asked |= host_owes;
+}
+
+#define kvmhb_watch_look look_with_host
+
 #include "monitor.c"
 
 /* The guest's words, one after the other, and what is left of them when its VM ends. */
@@ -390,7 +402,12 @@ static void monitor_stale_cpus(struct kunit *test)
 	nr = m->nr_said;
 	living_hour(m, 1);
 	KUNIT_EXPECT_EQ(test, m->nr_said, nr);
+	/* Not while a CPU of the host may be why. */
+	host_owes = true;
 	living_hour(m, 2);
+	KUNIT_EXPECT_EQ(test, m->nr_said, nr);
+	host_owes = false;
+	look_now(m);
 	expect_verdict(test, m, KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL, "one of three");
 	KUNIT_EXPECT_EQ(test, m->nr_said, nr + 1);
 	KUNIT_EXPECT_EQ(test, m->said[m->nr_said - 1].stale, 1);
