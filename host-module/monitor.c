@@ -393,7 +393,8 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 
 	if (likely(!mon->reactions))
 		return look_in_ns;
-	held = kvmhb_all_out(&c) || c.host_late;
+	/* Nothing is done to a guest that cannot answer, nor to one that may be coming back. */
+	held = kvmhb_all_out(&c) || c.host_late || mon->watch.stirs;
 	return min(look_in_ns, kvmhb_react(mon, elapsed_ns, run_ns, held));
 }
 

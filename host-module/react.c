@@ -239,7 +239,8 @@ bool kvmhb_react_watches(const struct kvmhb_monitor *mon)
  * @mon: the monitor, whose VM runs
  * @elapsed_ns: time since the look before, ns
  * @run_ns: of it, the time in which the guest could have run, ns
- * @held: host or VMM keep the guest from running, or the host is in trouble
+ * @held: host or VMM keep the guest from running, the host is in trouble, or the guest may be
+ *	coming back
  *
  * Return: when to look again for that, ns from now, or %KVMHB_NO_DEADLINE.
  */

@@ -115,6 +115,23 @@ static void react_signs_of_life(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->stops, 0);
 }
 
+/* Just before the step is due a CPU of the guest takes an interrupt: it has time to beat first. */
+static void react_not_while_it_stirs(struct kunit *test)
+{
+	struct monitor_test *m = reacting_monitor(test, "backtrace pause", "none");
+
+	slots_of(&m->pulse)[0].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	falls_silent(m, KVMHB_CAUSE_HUNG);
+	time_passes(m, HOUR + MINUTE);
+	le64_add_cpu(&slots_of(&m->pulse)[0].pulses, 1);
+	react_now(m);
+	expect_shown(test, m, 1, KVMHB_STEP_BACKTRACE, KVMHB_RESULT_ASKED, "it stirs");
+	KUNIT_EXPECT_EQ(test, m->stops, 0);
+	silence_goes_on(m, 3 * HOUR);
+	expect_shown(test, m, 2, KVMHB_STEP_PAUSE, KVMHB_RESULT_DONE, "it did not come back");
+	KUNIT_EXPECT_EQ(test, m->stops, 1);
+}
+
 /* What a guest was asked for in an outage that is over is not asked for any more. */
 static void react_takes_back_what_it_asked(struct kunit *test)
 {
@@ -534,6 +551,7 @@ static void react_settings(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(react_step_by_step),
 	KUNIT_CASE(react_signs_of_life),
+	KUNIT_CASE(react_not_while_it_stirs),
 	KUNIT_CASE(react_takes_back_what_it_asked),
 	KUNIT_CASE(react_takes_back_sooner),
 	KUNIT_CASE(react_beaten_meanwhile),
