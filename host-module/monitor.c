@@ -273,6 +273,7 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_
 
 	for (;;) {
 		ruling = kvmhb_rule(c);
+		kvmhb_watch_heed(&mon->watch, &ruling);
 		if (!monitor_is_news(mon, &ruling.verdict, c))
 			break;
 
@@ -286,7 +287,6 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_
 		c->beaten = false;
 		c->stale_anew = false;
 	}
-	kvmhb_watch_heed(&mon->watch, &ruling);
 	return ruling.look_in_ns;
 }
 

@@ -26,6 +26,12 @@ static bool vcpu_is_halting(const struct kvmhb_vcpu *first, const struct kvmhb_v
 	       (first->halted || first->kernel) && (now->halted || now->kernel);
 }
 
+/* Only an interrupt ends a halt. The exit by which a halt begins is none. */
+static bool vcpu_has_halted_anew(const struct kvmhb_vcpu *then, const struct kvmhb_vcpu *now)
+{
+	return then->halted && now->halted && then->exits != now->exits;
+}
+
 /*
  * Kept by the host's kernel: it was there at both looks, but for no halt, and not in the guest
  * in between: to leave that is an exit.
@@ -154,8 +160,8 @@ enum kvmhb_doing kvmhb_doing(const struct kvmhb_vcpu *first, const struct kvmhb_
 		return KVMHB_BLOCKED;
 	}
 
-	/* Only an interrupt ends a halt. */
-	if (first->irqs != now->irqs || (now->halted && first->exits != now->exits))
+	if (first->irqs != now->irqs || vcpu_has_halted_anew(first, now) ||
+	    vcpu_has_halted_anew(then, now))
 		return KVMHB_LIVING;
 	if (vcpu_is_halting(first, now))
 		return KVMHB_HALTING;

@@ -66,6 +66,16 @@ static struct kvmhb_ruling rule_unresponsive(const struct kvmhb_case *c, enum kv
 	};
 }
 
+/* What a guest does from here on says why it is silent: it may have halted since it was late. */
+static struct kvmhb_ruling rule_unknown(const struct kvmhb_case *c)
+{
+	static const struct kvmhb_verdict unknown = { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN };
+	struct kvmhb_ruling ruling = rule_look_in(c, unknown, c->timing.timeout_ns / 2);
+
+	ruling.new_window = true;
+	return ruling;
+}
+
 static struct kvmhb_verdict say_late(enum kvmhb_cause cause)
 {
 	return (struct kvmhb_verdict) { KVMHB_LATE, cause };
@@ -276,9 +286,11 @@ static struct kvmhb_ruling rule_overdue(const struct kvmhb_case *c)
 		return rule_await_answers(c->so_far);
 	if (cause == KVMHB_CAUSE_BEAT_LOST && c->window_ns < pulse_ns)
 		return rule_look_in(c, c->so_far, pulse_ns - c->window_ns);
+	/* For a moment a vCPU was outside KVM_RUN: what it is doing is soon seen. */
+	if (cause == KVMHB_CAUSE_UNKNOWN && c->vcpus[KVMHB_LEAVING])
+		return rule_await_answers(c->so_far);
 	if (cause == KVMHB_CAUSE_UNKNOWN && known)
-		return rule_look_in(c, (struct kvmhb_verdict) { KVMHB_UNRESPONSIVE, cause },
-			    timeout_ns / 2);
+		return rule_unknown(c);
 	return rule_unresponsive(c, cause);
 }
 

@@ -63,6 +63,10 @@ static void expect_rulings(struct kunit *test, const struct rule_row *rows, size
 				       kvmhb_cause_word(rows[i].verdict.cause),
 				       "%s", rows[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, ruling.look_in_ns, look_ns, "%s", rows[i].what);
+		/* From here on it shows why the outage lasts. */
+		if (ruling.verdict.state == KVMHB_UNRESPONSIVE && rows[i].look_ms != NEVER &&
+		    rows[i].so_far.state == KVMHB_LATE)
+			KUNIT_EXPECT_TRUE_MSG(test, ruling.new_window, "%s", rows[i].what);
 		/* What it did before its first sign of life is none. */
 		if (ruling.stirs)
 			KUNIT_EXPECT_EQ_MSG(test, ruling.new_window, !c.stirred, "%s",
@@ -227,6 +231,11 @@ static void rules_of_silence(struct kunit *test)
 		{ "halted and unclear", { KVMHB_LATE }, 6400, 0,
 		  { .vcpus[KVMHB_HALTING] = 1, .vcpus[KVMHB_UNCLEAR] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 3200 },
+		{ "a vCPU was seen to leave", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_HALTING] = 1, .vcpus[KVMHB_LEAVING] = 1 }, { KVMHB_LATE }, 1 },
+		{ "likewise, and another one hangs", { KVMHB_LATE }, 6400, 0,
+		  { .vcpus[KVMHB_SPINNING] = 1, .vcpus[KVMHB_LEAVING] = 1 },
+		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_HUNG }, RARELY },
 		{ "half a timeout is not over", { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 9599,
 		  0, { .vcpus[KVMHB_SPINNING] = 1 },
 		  { KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN }, 3200 },
@@ -623,7 +632,8 @@ static void rules_without_exception(struct kunit *test)
 		} else {
 			KUNIT_ASSERT_GE_MSG(test, ruling.look_in_ns,
 					    min(max(c.denied_ns * 3 / 2, MS / 40),
-						c.host_asked ? 1 * MS : max_ns),
+						c.host_asked || c.vcpus[KVMHB_LEAVING] ?
+						1 * MS : max_ns),
 					    "case %u", n);
 			KUNIT_ASSERT_LE_MSG(test, ruling.look_in_ns,
 					    beats ? late_ns :

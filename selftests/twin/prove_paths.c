@@ -161,6 +161,7 @@ static void look(struct world *w)
 
 	for (rounds = 0; rounds < 5; rounds++) {
 		ruling = kvmhb_rule(&c);
+		kvmhb_watch_heed(&w->watch, &ruling);
 		if (ruling.verdict.state == w->verdict.state &&
 		    ruling.verdict.cause == w->verdict.cause)
 			break;
@@ -183,7 +184,6 @@ static void look(struct world *w)
 	/* P5: who has spun, or has halted, for all of the time is accused when it is over. */
 	if (!w->excused && w->had_ns >= timing.timeout_ns + timing.timeout_ns / 64)
 		demand_here(w, w->verdict.state == KVMHB_UNRESPONSIVE);
-	kvmhb_watch_heed(&w->watch, &ruling);
 	w->look_in_ns = ruling.look_in_ns;
 }
 
