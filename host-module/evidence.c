@@ -86,8 +86,9 @@ static bool evidence_is_ending(struct task_struct *task)
 }
 
 /*
- * What a thread had executed when it last got a CPU. That is kept for the fair class alone.
- * Of the others it is found out by looking. It stays the same until the thread arrives at a
+ * What a thread had executed when it last got a CPU. That is kept for the fair class alone, and
+ * not by sched_ext, whose tasks have the same priorities: what it says is then too little to be
+ * true. Of the others it is found out by looking. It stays the same until the thread arrives at a
  * CPU again; who did so since the last look had at least what it had then, and has not
  * executed for longer than it has been there.
  */
@@ -95,9 +96,10 @@ static u64 evidence_picked_ns(struct task_struct *task, const struct kvmhb_vcpu 
 			      u64 arrived, u64 now)
 {
 	u64 least = kvmhb_minus(exec + arrived, now);
+	u64 kept = evidence_peek(task->se.prev_sum_exec_runtime);
 
-	if (evidence_peek(task->prio) >= MAX_RT_PRIO)
-		return evidence_peek(task->se.prev_sum_exec_runtime);
+	if (evidence_peek(task->prio) >= MAX_RT_PRIO && !kvmhb_is_after(least, kept))
+		return kept;
 	if (!then || then->pid != task_pid_nr(task))
 		return least;
 	return max(least, then->arrived_at_ns == arrived ? then->picked_ns : then->exec_ns);

@@ -47,17 +47,22 @@ static void run_clock_stints(struct kunit *test)
 		  2950, 700 - 2 * TICK_NSEC / MS },
 	};
 	struct task_struct *task = kunit_kzalloc(test, sizeof(*task), GFP_KERNEL);
-	static const int prios[] = { DEFAULT_PRIO, 0, -1 };
+	/* Of the fair class, of sched_ext, which keeps nothing, real time, deadline. */
+	static const struct {
+		int prio;
+		bool keeps;
+	} classes[] = { { DEFAULT_PRIO, true }, { DEFAULT_PRIO }, { 0 }, { -1 } };
 	int p, i;
 
 	KUNIT_ASSERT_NOT_NULL(test, task);
 	task->signal = kunit_kzalloc(test, sizeof(*task->signal), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, task->signal);
 	task->pid = 7;
-	for (p = 0; p < ARRAY_SIZE(prios); p++) {
+	for (p = 0; p < ARRAY_SIZE(classes); p++) {
 		struct kvmhb_vcpu then = {};
 
-		task->prio = prios[p];
+		task->prio = classes[p].prio;
+		task->se.prev_sum_exec_runtime = 0;
 		for (i = 0; i < ARRAY_SIZE(rows); i++) {
 			struct kvmhb_vcpu now = vcpu_at(rows[i].place);
 
@@ -66,13 +71,13 @@ static void run_clock_stints(struct kunit *test)
 			task->on_cpu = rows[i].on_cpu;
 			task->sched_info.last_arrival = rows[i].arrived_ms * MS;
 			task->se.sum_exec_runtime = rows[i].exec_ms * MS;
-			if (prios[p] >= MAX_RT_PRIO)
+			if (classes[p].keeps)
 				task->se.prev_sum_exec_runtime = rows[i].picked_ms * MS;
 			clock_ns = (i + 1) * SEC;
 			evidence_read_task(task, &then, &now);
 			clock_ns = 0;
 			KUNIT_EXPECT_EQ_MSG(test, kvmhb_denied_ns(&then, &now, SEC),
-					    rows[i].denied_ms * MS, "prio %d: %s", prios[p],
+					    rows[i].denied_ms * MS, "class %d: %s", p,
 					    rows[i].what);
 			then = now;
 		}
