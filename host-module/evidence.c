@@ -265,6 +265,21 @@ bool kvmhb_evidence_has_shut_down(struct kvm *kvm)
 	return false;
 }
 
+/* Who has walked through all CPUs last, and what came of it. */
+static DEFINE_SPINLOCK(steal_lock);
+static unsigned long steal_summed_at = INITIAL_JIFFIES;
+static u64 steal_sum_ns;
+
+static u64 evidence_sum_steal_ns(void)
+{
+	unsigned int cpu;
+	u64 sum = 0;
+
+	for_each_possible_cpu(cpu)
+		sum += evidence_peek(kcpustat_cpu(cpu).cpustat[CPUTIME_STEAL]);
+	return sum;
+}
+
 /**
  * kvmhb_evidence_steal_ns - what another hypervisor took from this host
  *
@@ -276,19 +291,16 @@ bool kvmhb_evidence_has_shut_down(struct kvm *kvm)
  */
 u64 kvmhb_evidence_steal_ns(void)
 {
-	static DEFINE_SPINLOCK(lock);	/* of who writes the other two */
-	static unsigned long summed_at = INITIAL_JIFFIES;
-	static u64 sum;
-	unsigned int cpu;
-	u64 new = 0;
+	u64 sum;
 
-	/* Nobody waits here for another: what was summed last is as good. */
-	if (!time_after(jiffies, READ_ONCE(summed_at)) || !spin_trylock(&lock))
-		return READ_ONCE(sum);
-	WRITE_ONCE(summed_at, jiffies);
-	for_each_possible_cpu(cpu)
-		new += evidence_peek(kcpustat_cpu(cpu).cpustat[CPUTIME_STEAL]);
-	WRITE_ONCE(sum, new);
-	spin_unlock(&lock);
-	return new;
+	/* Nobody waits here for another, whose CPU may be stolen at this moment. */
+	if (!spin_trylock(&steal_lock))
+		return evidence_sum_steal_ns();
+	if (time_after(jiffies, steal_summed_at)) {
+		steal_summed_at = jiffies;
+		steal_sum_ns = evidence_sum_steal_ns();
+	}
+	sum = steal_sum_ns;
+	spin_unlock(&steal_lock);
+	return sum;
 }

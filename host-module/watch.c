@@ -83,7 +83,7 @@ static bool watch_is_robbed(struct kvmhb_watch *watch, u64 elapsed_ns)
 	watch->steal_span_ns += elapsed_ns;
 	if (watch->steal_span_ns >= 4 * TICK_NSEC) {
 		watch->steal_ns = kvmhb_evidence_steal_ns();
-		watch->robbed = watch->steal_ns - then_ns >
+		watch->robbed = kvmhb_minus(watch->steal_ns, then_ns) >
 				div_u64(watch->steal_span_ns, 10) * num_online_cpus();
 		watch->steal_span_ns = 0;
 	}

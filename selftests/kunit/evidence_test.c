@@ -248,10 +248,28 @@ static void evidence_of_steps(struct kunit *test)
 }
 #endif
 
+/* What is stolen while another walks through all CPUs, or has done so in this tick, is not lost. */
+static void evidence_of_steal(struct kunit *test)
+{
+	u64 before_ns = kvmhb_evidence_steal_ns();
+	u64 *steal_ns = &kcpustat_cpu(0).cpustat[CPUTIME_STEAL];
+
+	steal_summed_at = jiffies - 1;
+	*steal_ns += HOUR;
+	spin_lock(&steal_lock);
+	KUNIT_EXPECT_GE(test, kvmhb_evidence_steal_ns(), before_ns + HOUR);
+	spin_unlock(&steal_lock);
+	KUNIT_EXPECT_GE(test, kvmhb_evidence_steal_ns(), before_ns + HOUR);
+	*steal_ns -= HOUR;
+	steal_summed_at = jiffies - 1;
+	KUNIT_EXPECT_LT(test, kvmhb_evidence_steal_ns(), before_ns + HOUR);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(run_clock_stints),
 	KUNIT_CASE(evidence_of_ending),
 	KUNIT_CASE(evidence_of_the_frozen),
+	KUNIT_CASE(evidence_of_steal),
 #ifdef CONFIG_X86
 	KUNIT_CASE(evidence_of_unstarted),
 	KUNIT_CASE(evidence_of_steps),
