@@ -29,7 +29,7 @@ static void hear_report(struct kvmhb_reporter *reporter, const struct kvmhb_tran
 
 #define kvmhb_report hear_report
 
-/* A guest that beats while its deadline is being ruled on. */
+/* A guest that beats while it is being looked at, or its deadline is ruled on. */
 static struct monitor_test *beats_meanwhile;
 
 static struct kvmhb_ruling rule_slowly(const struct kvmhb_case *c, u64 deadline_ns)
@@ -49,6 +49,8 @@ static void look_with_host(struct kvmhb_watch *watch, const struct kvmhb_look *l
 {
 	kvmhb_watch_look(watch, look, c);
 	c->host_asked |= host_owes;
+	if (beats_meanwhile && kvmhb_verdict_is_armed(&look->so_far))
+		kvmhb_tally_beat(&beats_meanwhile->mon.tally, 0);
 }
 
 #define kvmhb_watch_look look_with_host
@@ -477,6 +479,25 @@ static void monitor_judges_by_what_it_asked(struct kunit *test)
 	KUNIT_EXPECT_NE(test, m->mon.turn.due_at_ns, 0);
 }
 
+/* A guest that beats while the look lasts by which it would be unresponsive never was. */
+static void monitor_sees_a_beat_meanwhile(struct kunit *test)
+{
+	struct monitor_test *m = patient_monitor(test);
+	unsigned int nr;
+
+	attach_and_arm(m);
+	silent_for(m, 2 * HOUR);
+	expect_verdict(test, m, KVMHB_LATE, KVMHB_CAUSE_NONE, "late");
+	nr = m->nr_said;
+	time_passes(m, 3 * HOUR);
+	beats_meanwhile = m;
+	look_now(m);
+	beats_meanwhile = NULL;
+	look_now(m);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "it has beaten");
+	KUNIT_EXPECT_EQ(test, m->nr_said, nr + 1);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_words),
 	KUNIT_CASE(monitor_in_time),
@@ -486,6 +507,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_arms_by_another_interval),
 	KUNIT_CASE(monitor_takes_turns),
 	KUNIT_CASE(monitor_judges_by_what_it_asked),
+	KUNIT_CASE(monitor_sees_a_beat_meanwhile),
 	KUNIT_CASE(monitor_stale_cpus),
 	KUNIT_CASE(monitor_stirs),
 	{}
