@@ -47,7 +47,9 @@ def left():
 
 
 def memory():
-    """How many objects and pages of each kind there are that the kernel does not give back by itself."""
+    """How many objects and pages of each kind there are that the kernel does not give back when it needs memory."""
+    # A file that is gone, such as one of sysfs, is kept with its name and its inode for as long as there is room.
+    write("/proc/sys/vm/drop_caches", 2)
     write("/proc/sys/vm/stat_refresh", 1)
     kib = {name: int(value.split()[0]) for name, value in (line.split(":") for line in read("/proc/meminfo").splitlines())}
     known = sum(kib.get(name, 0) for name in ("MemFree", "Buffers", "Cached", "SwapCached", "AnonPages", "Slab",
