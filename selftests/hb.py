@@ -77,8 +77,8 @@ def release(kernel):
 
 
 def series(kernel):
-    """The series of a kernel tree, as in 6.12."""
-    return ".".join(release(kernel).split(".")[:2])
+    """The series of a kernel tree, as in 6.12 or 6.12-rt."""
+    return ".".join(release(kernel).split(".")[:2]) + ("-rt" if "-rt-" in release(kernel) else "")
 
 
 def make_initrd(path, kernel, files):

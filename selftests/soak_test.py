@@ -129,6 +129,7 @@ class Slot:
         """What is said of it is what was done to it."""
         self.monitor.agree()
         expect({name: self.monitor.number(name) for name in self.counts}, self.counts, "counters")
+        expect(self.monitor.number("downtime_ns") > 0, self.counts["outages"] > 0, "whether it has had a downtime")
         config = self.monitor.number("interval_ns"), self.monitor.number("timeout_ns")
         expect(config, (self.interval, self.timeout), "interval and timeout")
         if self.monitor.config:
