@@ -133,11 +133,11 @@ static void describe(const struct kvmhb_case *c)
 	       kvmhb_cause_word(c->so_far.cause), c->timing.interval_ns, c->timing.timeout_ns);
 	printf("# silence %llu, run %llu, denied %llu, of late %llu\n", c->silence_ns, c->run_ns,
 	       c->denied_ns, c->just_denied_ns);
-	printf("# window %llu, waited %llu, stale in %llu,%s%s%s%s%s%s%s; vCPUs:", c->window_ns,
+	printf("# window %llu, waited %llu, stale in %llu,%s%s%s%s%s%s%s%s; vCPUs:", c->window_ns,
 	       c->waited_ns, c->stale_in_ns, c->beaten ? " beaten" : "", c->dead ? " dead" : "",
 	       c->oopsed ? " oopsed" : "", c->pulsing ? " pulsing" : "",
 	       c->resuming ? " resuming" : "", c->host_late ? " host late" : "",
-	       c->host_asked ? " host asked" : "");
+	       c->host_asked ? " host asked" : "", c->stirred ? " stirred" : "");
 	for (doing = 0; doing < KVMHB_NR_DOINGS; doing++)
 		if (c->vcpus[doing])
 			printf(" %u do %d", c->vcpus[doing], doing);
@@ -235,20 +235,21 @@ static void make_sets(void)
 	}
 }
 
-/* All of six at once, and last one that has beaten, whatever else there is to it. */
-#define NR_FLAGS	65
+/* All of seven in all combinations; and one that has beaten, with all of them and with none. */
+#define NR_FLAGS	130
 
 static void set_flags(struct kvmhb_case *c, unsigned int flags)
 {
-	c->beaten = flags == 64;
+	c->beaten = flags >= 128;
 	if (c->beaten)
-		flags = 63;
+		flags = flags == 128 ? 127 : 0;
 	c->dead = flags & 1;
 	c->oopsed = flags & 2;
 	c->pulsing = flags & 4;
 	c->resuming = flags & 8;
 	c->host_late = flags & 16;
 	c->host_asked = flags & 32;
+	c->stirred = flags & 64;
 }
 
 enum { MOMENTS = 8 };
