@@ -13,8 +13,10 @@
 /* The clock of a host that has just booted: it goes on when a test says so. */
 u64 twin_now_ns = 100000000000ULL;
 struct kvmhb_host twin_host;
-static u64 deaf_since_ns;
-static u64 asked_at_ns = U64_MAX;
+u64 twin_deaf_since_ns;
+u64 twin_asked_at_ns = U64_MAX;
+bool twin_asks;
+u64 twin_steal_ns;
 
 u64 ktime_get_ns(void)
 {
@@ -42,7 +44,7 @@ bool kvmhb_evidence_vcpu(struct kvm *kvm, unsigned int nr, const struct kvmhb_vc
 
 u64 kvmhb_evidence_steal_ns(void)
 {
-	return 0;
+	return twin_steal_ns;
 }
 
 void kvmhb_host_late(u64 late_ns)
@@ -56,19 +58,20 @@ u64 kvmhb_host_resolution_ns(void)
 
 void kvmhb_host_ask(void)
 {
+	twin_asks = true;
 }
 
 bool kvmhb_host_answered(u64 since_ns)
 {
-	return !deaf_since_ns && asked_at_ns >= since_ns;
+	return !twin_deaf_since_ns && twin_asked_at_ns >= since_ns;
 }
 
 void kvmhb_host_look(struct kvmhb_host *host)
 {
 	*host = twin_host;
-	if (!deaf_since_ns)
+	if (!twin_deaf_since_ns)
 		return;
-	host->asking_ns = twin_now_ns - deaf_since_ns;
+	host->asking_ns = twin_now_ns - twin_deaf_since_ns;
 	host->deaf_ns += host->asking_ns;
 }
 
@@ -80,17 +83,17 @@ void host_sleeps_or_wakes(unsigned long event)
 void host_cpu_is_deaf(unsigned int cpu, u64 since_ns)
 {
 	twin_host.unheard_cpu = cpu;
-	deaf_since_ns = since_ns;
+	twin_deaf_since_ns = since_ns;
 }
 
 void host_was_asked_at(u64 at_ns)
 {
-	asked_at_ns = at_ns;
+	twin_asked_at_ns = at_ns;
 }
 
 bool host_cpu_answers(unsigned int cpu)
 {
-	twin_host.deaf_ns += twin_now_ns - deaf_since_ns;
-	deaf_since_ns = 0;
+	twin_host.deaf_ns += twin_now_ns - twin_deaf_since_ns;
+	twin_deaf_since_ns = 0;
 	return true;
 }

@@ -4,6 +4,7 @@
  * one of all that the host tells apart, and for which this file itself keeps count of the time
  * that it had.
  */
+#include <linux/jiffies.h>
 #include <linux/kvm.h>
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
@@ -31,15 +32,25 @@ enum act {
 };
 
 /* What else happens in a step. */
-enum event { NOTHING, BEATS, HOST_SLEEPS, LOOKS_LATE, NR_EVENTS };
+enum event {
+	NOTHING, BEATS, HOST_SLEEPS, LOOKS_LATE,
+	HOST_DEAF,	/* a CPU of the host was asked before or when it began, and is silent */
+	ROBBED,		/* all of it is stolen from the host */
+	NR_EVENTS
+};
 
 #define NR_VCPUS	2
 
+/* What is stolen is counted once a tick, and judged over some of them. */
+#define STEAL_LEAST_NS	(4 * TICK_NSEC)
+
 /* The guest, the host, and the monitor. */
 struct world {
-	u64 now_ns, beat_at_ns, look_in_ns, began_ns;
+	u64 now_ns, beat_at_ns, look_in_ns;
 	u64 had_ns;		/* what the guest had of the time since its last beat */
 	bool excused;		/* some of it was not its own, or its vCPUs did this and that */
+	bool doubted;		/* a CPU was deaf, and since it answered nobody could be judged */
+	u64 deaf_since_ns, asked_at_ns, trouble_at_ns, steal_ns;	/* of the host */
 	enum act acts[NR_VCPUS];
 	struct kvmhb_vcpu seen[NR_VCPUS];
 	struct kvmhb_host host;
@@ -113,6 +124,24 @@ static u64 act(struct kvmhb_vcpu *seen, enum act before, enum act now, u64 ns)
 	}
 }
 
+/* Whether all vCPUs are where they cannot run, as far as one look can tell. */
+static bool is_held(const struct world *w)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < w->watch.nr_vcpus; nr++)
+		if (w->acts[nr] != STOPPED && w->acts[nr] != AWAY && w->acts[nr] != WORKS)
+			return false;
+	return true;
+}
+
+/* Whether all CPUs of the host have shown that they lived of late, and since there was trouble. */
+static bool is_heard(const struct world *w)
+{
+	return !w->deaf_since_ns && w->asked_at_ns + timing.timeout_ns / 2 >= w->now_ns &&
+	       w->asked_at_ns >= w->trouble_at_ns && w->trouble_at_ns != w->now_ns;
+}
+
 /* Says how the guest came there. */
 static void retrace(const struct world *w)
 {
@@ -129,6 +158,19 @@ static void retrace(const struct world *w)
 		retrace(w);								\
 	demand(holds, "%u vCPUs", (w)->watch.nr_vcpus);					\
 } while (0)
+
+/* What the monitor can see. */
+static void show(struct world *w)
+{
+	twin_now_ns = w->now_ns;
+	twin_host = w->host;
+	twin_deaf_since_ns = w->deaf_since_ns;
+	twin_asked_at_ns = w->asked_at_ns;
+	twin_asks = false;
+	twin_steal_ns = w->steal_ns;
+	kvm.seen = w->seen;
+	w->watch.vcpus = w->vcpus;
+}
 
 /* The monitor's look, as monitor_look_at_armed() makes it. */
 static void look(struct world *w)
@@ -148,14 +190,11 @@ static void look(struct world *w)
 	struct kvmhb_case c;
 	int rounds;
 
-	twin_now_ns = w->now_ns;
-	twin_host = w->host;
-	kvm.seen = w->seen;
-	w->watch.vcpus = w->vcpus;
+	show(w);
 	kvmhb_watch_look(&w->watch, &look, &c);
 
 	/* P1: the run clock never runs ahead of what the guest had. */
-	demand_here(w, w->watch.run_ns <= w->had_ns);
+	demand_here(w, w->watch.run_ns <= w->had_ns || w->doubted);
 	demand_here(w, c.run_ns + c.denied_ns <= c.silence_ns);
 	demand_here(w, c.host_ns <= c.denied_ns);
 
@@ -165,11 +204,12 @@ static void look(struct world *w)
 		if (ruling.verdict.state == w->verdict.state &&
 		    ruling.verdict.cause == w->verdict.cause)
 			break;
-		/* P2, P3 */
+		/* P2, P3, P6 */
 		if (ruling.verdict.state == KVMHB_UNRESPONSIVE &&
 		    w->verdict.state != KVMHB_UNRESPONSIVE) {
 			demand_here(w, w->had_ns >= timing.timeout_ns);
 			demand_here(w, w->verdict.state == KVMHB_LATE);
+			demand_here(w, is_heard(w));
 		}
 		demand_here(w, ruling.verdict.state != KVMHB_PANICKED);
 		if (kvmhb_state_beats(w->verdict.state))
@@ -184,12 +224,43 @@ static void look(struct world *w)
 	/* P5: who has spun, or has halted, for all of the time is accused when it is over. */
 	if (!w->excused && w->had_ns >= timing.timeout_ns + timing.timeout_ns / 64)
 		demand_here(w, w->verdict.state == KVMHB_UNRESPONSIVE);
+	if (twin_asks && !w->deaf_since_ns)
+		w->asked_at_ns = w->now_ns;
 	w->look_in_ns = ruling.look_in_ns;
 }
 
-static unsigned long walk(const struct world *before, unsigned int nr_vcpus, unsigned int depth)
+/* What happens to the host in a step of @ns. Returns how much of @had_ns the guests still had. */
+static u64 befall_host(struct world *w, enum event what, u64 ns, u64 had_ns)
 {
-	unsigned int n, nr, total = NR_EVENTS;
+	bool robbed = what == ROBBED && ns >= STEAL_LEAST_NS;
+	u64 began_ns = w->now_ns - ns;
+
+	w->steal_ns += what == ROBBED ? ns : 0;
+	w->host.sleeps += what == HOST_SLEEPS;
+	if (what == HOST_DEAF && !w->deaf_since_ns) {
+		w->deaf_since_ns = began_ns;
+		w->asked_at_ns = began_ns;
+	} else if (what != HOST_DEAF && w->deaf_since_ns) {
+		/* It answers at once. Nobody knows since when it was dead before it was asked. */
+		if (w->trouble_at_ns == began_ns && w->verdict.state != KVMHB_UNRESPONSIVE) {
+			w->had_ns = 0;
+			had_ns = 0;
+			w->doubted = true;
+		}
+		w->host.deaf_ns += began_ns - w->deaf_since_ns;
+		w->deaf_since_ns = 0;
+	}
+	if (what == LOOKS_LATE || robbed ||
+	    (w->deaf_since_ns && w->now_ns - w->deaf_since_ns > timing.timeout_ns / 10))
+		w->trouble_at_ns = w->now_ns;
+	/* For how much of it the guest was frozen nobody knows. */
+	return what == HOST_SLEEPS || what == HOST_DEAF || robbed ? 0 : had_ns;
+}
+
+static unsigned long walk(const struct world *before, unsigned int nr_vcpus,
+			  unsigned int nr_events, unsigned int depth)
+{
+	unsigned int n, nr, total = nr_events;
 	unsigned long steps = 0;
 
 	if (!depth)
@@ -197,8 +268,8 @@ static unsigned long walk(const struct world *before, unsigned int nr_vcpus, uns
 	for (nr = 0; nr < nr_vcpus; nr++)
 		total *= NR_ACTS;
 	for (n = 0; n < total; n++) {
-		enum event event = n % NR_EVENTS;
-		unsigned int rest = n / NR_EVENTS;
+		enum event event = n % nr_events;
+		unsigned int rest = n / nr_events;
 		struct world w = *before;
 		u64 ns = w.look_in_ns + (event == LOOKS_LATE ? timing.timeout_ns : 0);
 		u64 had_ns = ns;
@@ -212,15 +283,16 @@ static unsigned long walk(const struct world *before, unsigned int nr_vcpus, uns
 			w.acts[nr] = now;
 			rest /= NR_ACTS;
 		}
+		/* Until the first step its vCPUs are alike. */
+		if (!before->before && w.acts[0] < w.acts[1])
+			continue;
 		w.before = before;
 		w.event = event;
 		w.now_ns += ns;
-		/* For how much of it the guest was frozen nobody knows. */
-		if (event == HOST_SLEEPS)
-			had_ns = 0;
+		had_ns = befall_host(&w, event, ns, had_ns);
 		w.had_ns += had_ns;
-		w.excused |= event == LOOKS_LATE || event == HOST_SLEEPS;
-		w.host.sleeps += event == HOST_SLEEPS;
+		w.excused |= event != NOTHING;
+		w.doubted &= is_held(&w) || (w.deaf_since_ns && w.trouble_at_ns == w.now_ns);
 		if (event == BEATS) {
 			/* Half way; or if it was silent just now, as such a beat has us look. */
 			u64 ago_ns = kvmhb_state_beats(w.verdict.state) ? ns / 2 : 0;
@@ -228,15 +300,15 @@ static unsigned long walk(const struct world *before, unsigned int nr_vcpus, uns
 			w.beat_at_ns = w.now_ns - ago_ns;
 			w.had_ns = min(had_ns, ago_ns);
 			/* Who was held is forgiven when he runs again. */
-			w.excused = had_ns < ns || before->watch.out;
+			w.excused = had_ns < ns || before->watch.out || before->watch.robbed;
 		}
 		look(&w);
-		steps += 1 + walk(&w, nr_vcpus, depth - 1);
+		steps += 1 + walk(&w, nr_vcpus, nr_events, depth - 1);
 	}
 	return steps;
 }
 
-static unsigned long walk_all(unsigned int nr_vcpus, unsigned int depth)
+static unsigned long walk_all(unsigned int nr_vcpus, unsigned int nr_events, unsigned int depth)
 {
 	struct world w = {
 		.now_ns = 1000 * SEC,
@@ -249,17 +321,15 @@ static unsigned long walk_all(unsigned int nr_vcpus, unsigned int depth)
 
 	for (nr = 0; nr < NR_VCPUS; nr++)
 		w.seen[nr] = (struct kvmhb_vcpu) { .pid = 7, .task = 'R', .running = true };
-	twin_now_ns = w.now_ns;
+	show(&w);
 	atomic_set(&kvm.online_vcpus, nr_vcpus);
-	kvm.seen = w.seen;
-	w.watch.vcpus = w.vcpus;
 	w.watch.nr_vcpus = nr_vcpus;
 	kvmhb_watch_restart(&w.watch, &kvm, &pulse);
 	w.watch.last_beat_at_ns = w.beat_at_ns;
-	return walk(&w, nr_vcpus, depth);
+	return walk(&w, nr_vcpus, nr_events, depth);
 }
 
 unsigned long prove_paths(void)
 {
-	return walk_all(1, 5) + walk_all(2, 3);
+	return walk_all(1, NR_EVENTS, 4) + walk_all(1, HOST_DEAF, 5) + walk_all(2, NR_EVENTS, 3);
 }
