@@ -222,7 +222,7 @@ static void look(struct world *w)
 	/* P4 */
 	demand_here(w, ruling.look_in_ns <= 60 * SEC);
 	/* P5: who has spun, or has halted, for all of the time is accused when it is over. */
-	if (!w->excused && w->had_ns >= timing.timeout_ns + timing.timeout_ns / 64)
+	if (!w->excused && w->had_ns >= timing.timeout_ns)
 		demand_here(w, w->verdict.state == KVMHB_UNRESPONSIVE);
 	if (twin_asks && !w->deaf_since_ns)
 		w->asked_at_ns = w->now_ns;
