@@ -27,15 +27,16 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 HOST = TOP / "host-module"
 BUILD = TOP / "build/mutate"
 SURVIVORS = TOP / "selftests/twin/survivors"
-FILES = ("config_space.c deadline.c life.c outage.c reaction.c stream.c suspicion.c timing.c timing.h vcpu.c vcpu.h "
-         "verdict.c verdict.h words.c words.h").split()
+FILES = ("config_space.c deadline.c layers.c life.c outage.c reaction.c stream.c suspicion.c timing.c timing.h vcpu.c "
+         "vcpu.h verdict.c verdict.h words.c words.h").split()
 # Of what is killed among what counts, at least.
 ENOUGH = 0.95
 CPU_SECONDS = 5         # of a program that ends in a fraction of one
 
-# How the tests are built: as fast as can be; and what survives that once more, with the compiler's sanitizer.
+# How the tests are built: as fast as can be; and what survives that once more, with the compiler's sanitizers.
 WAYS = {"plain": ["-O0"],
-        "sanitized": ["-O1", "-fsanitize=undefined", "-fno-sanitize=nonnull-attribute", "-fno-sanitize-recover=all"]}
+        "sanitized": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize=nonnull-attribute",
+                      "-fno-sanitize-recover=all"]}
 
 # One file, one change of it. `what` is the line it is in, with the change marked, by which the list knows it.
 Mutant = collections.namedtuple("Mutant", "file start end text what")

@@ -96,6 +96,7 @@ void twin_fail(struct kunit *test, bool fatal);
 #define KUNIT_EXPECT_FALSE(test, v)	KUNIT_EXPECT_FALSE_MSG(test, v, "")
 #define KUNIT_EXPECT_STREQ(test, l, r)	KUNIT_EXPECT_STREQ_MSG(test, l, r, "")
 #define KUNIT_EXPECT_STRNEQ(test, l, r)	KUNIT_EXPECT_STRNEQ_MSG(test, l, r, "")
+#define KUNIT_EXPECT_PTR_EQ(test, l, r)	KUNIT_EXPECT_PTR_EQ_MSG(test, l, r, "")
 #define KUNIT_EXPECT_NULL(test, p)	KUNIT_EXPECT_PTR_EQ_MSG(test, p, NULL, "")
 #define KUNIT_ASSERT_EQ(test, l, r)	KUNIT_ASSERT_EQ_MSG(test, l, r, "")
 #define KUNIT_ASSERT_GE(test, l, r)	KUNIT_ASSERT_GE_MSG(test, l, r, "")

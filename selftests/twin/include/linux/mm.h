@@ -13,7 +13,6 @@
 #define __GFP_NORETRY	0
 #define __GFP_NOWARN	0
 
-typedef int gfp_t;
 struct page;
 
 #define alloc_pages_exact(size, gfp)	calloc(1, (size) + 0 * (gfp))

@@ -20,6 +20,7 @@ typedef __u32 u32;
 typedef __s32 s32;
 typedef __u64 u64;
 typedef __s64 s64;
+typedef int gfp_t;
 
 #define U16_MAX		UINT16_MAX
 #define U32_MAX		UINT32_MAX
