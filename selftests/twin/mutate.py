@@ -28,7 +28,7 @@ HOST = TOP / "host-module"
 BUILD = TOP / "build/mutate"
 SURVIVORS = TOP / "selftests/twin/survivors"
 FILES = ("config_space.c deadline.c layers.c life.c outage.c reaction.c stream.c suspicion.c timing.c timing.h vcpu.c "
-         "vcpu.h verdict.c verdict.h words.c words.h").split()
+         "vcpu.h verdict.c verdict.h watch.c words.c words.h").split()
 # Of what is killed among what counts, at least.
 ENOUGH = 0.95
 CPU_SECONDS = 5         # of a program that ends in a fraction of one
