@@ -276,7 +276,7 @@ static u64 monitor_rule(struct kvmhb_monitor *mon, u64 last_at_ns, struct kvmhb_
 		kvmhb_watch_heed(&mon->watch, &ruling);
 		if (!monitor_is_news(mon, &ruling.verdict, c))
 			break;
-		/* It beat while we looked: what was seen is of two moments, and there is no outage. */
+		/* It beat while we looked: what was seen is of two moments, and no outage. */
 		if (ruling.verdict.state == KVMHB_UNRESPONSIVE &&
 		    kvmhb_tally_last_beat_at_ns(&mon->tally) != last_at_ns)
 			return 0;

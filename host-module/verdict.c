@@ -300,9 +300,13 @@ static struct kvmhb_ruling rule_beating(const struct kvmhb_case *c)
 	struct kvmhb_verdict verdict = say_living(c);
 	u64 late_ns = kvmhb_late_ns(&c->timing);
 
-	if (c->host_asked && case_is_worse(c))
-		return rule_await_answers(c->so_far.state == KVMHB_DEGRADED ? c->so_far :
-					  (struct kvmhb_verdict) { KVMHB_ALIVE });
+	/* Until then it is what it was, or back from a silence. */
+	if (c->host_asked && case_is_worse(c)) {
+		verdict = c->so_far;
+		if (verdict.state != KVMHB_DEGRADED)
+			verdict = (struct kvmhb_verdict) { KVMHB_ALIVE, KVMHB_CAUSE_NONE };
+		return rule_await_answers(verdict);
+	}
 	return (struct kvmhb_ruling) {
 		.verdict = verdict,
 		.look_in_ns = max(min(kvmhb_minus(late_ns, c->silence_ns), c->stale_in_ns),
