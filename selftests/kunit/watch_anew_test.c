@@ -208,6 +208,7 @@ static void watch_of_who_begins_anew(struct kunit *test)
 		const char *what;
 		enum where where;
 		bool stirs, resumes, late;
+		u64 silent_ns;
 	} rows[] = {
 		{ "lived", LIVES },
 		{ "was out", IS_OUT },
@@ -215,6 +216,7 @@ static void watch_of_who_begins_anew(struct kunit *test)
 		{ "stirred", LIVES, .stirs = true },
 		{ "was resumed", LIVES, .resumes = true },
 		{ "host was late", LIVES, .late = true },
+		{ "was silent for a timeout", LIVES, .silent_ns = 9 * SEC },
 	};
 	struct watched *w = watched_init(test);
 	int i, nr;
@@ -226,6 +228,9 @@ static void watch_of_who_begins_anew(struct kunit *test)
 
 		begin(w);
 		spend(w, rows[i].where);
+		w->shown.now_ns += rows[i].silent_ns;
+		for (nr = 0; nr < 2; nr++)
+			w->shown.vcpus[nr].exec_ns += rows[i].silent_ns;
 		if (rows[i].late)
 			w->look.due_at_ns = w->shown.now_ns;
 		spend(w, rows[i].where);

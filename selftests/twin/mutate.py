@@ -3,10 +3,10 @@
 """mutate.py [--sample N [--seed S]] [--match REGEX] [FILE...]: do the KUnit tests notice a wrong operator, a wrong
 constant, a statement that is missing?
 
-Makes each such change of the pure files of host-module/, one at a time (or N of them, at random), builds the userspace
-twin of the KUnit tests with it, and runs that. A test has to fail. Changes that do not compile, or of which the
-compiler makes the same code, do not count. What survives has to be in the file `survivors`, with the reason why nothing
-can or need notice; what is there must survive. `make torture` runs all of it.
+Makes each such change of the files of host-module/ that the userspace twin of the KUnit tests includes, one at a time
+(or N of them, at random), builds the twin with it, and runs that. A test has to fail. Changes that do not compile, or of
+which the compiler makes the same code, do not count. What survives has to be in the file `survivors`, with the reason
+why nothing can or need notice; what is there must survive. `make torture` runs all of it.
 """
 
 import argparse
