@@ -405,6 +405,51 @@ static void watch_moves(struct kunit *test)
 	expect_moved(test, w);
 }
 
+/* A second of which CPU 1 has pulses, or a scheduler, of its own, or none. The guest beats. */
+static void beats_without(struct watched *w, bool pulses, bool schedules)
+{
+	w->shown.now_ns += SEC;
+	w->shown.vcpus[0].exec_ns += SEC;
+	w->shown.vcpus[1].exec_ns += SEC;
+	w->slots[1].sched_age_ms = cpu_to_le32(schedules ? 0 : U32_MAX);
+	pulse(w, 0);
+	if (pulses)
+		pulse(w, 1);
+	beat(w);
+	look(w);
+}
+
+/* Whether other CPUs are stale than those that were reported. */
+static void watch_of_what_was_reported(struct kunit *test)
+{
+	struct watched *w = watched_init(test);
+	const struct kvmhb_verdict degraded = { KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL };
+	int second;
+
+	for (second = 0; second < 4; second++) {
+		KUNIT_EXPECT_FALSE(test, w->c.stale_anew);
+		beats_without(w, false, true);
+	}
+	KUNIT_EXPECT_TRUE(test, w->c.partial);
+	KUNIT_EXPECT_TRUE(test, w->c.stale_anew);
+	kvmhb_watch_keep(&w->watch, &degraded, &w->c);
+	beats_without(w, false, true);
+	KUNIT_EXPECT_TRUE(test, w->c.partial);
+	KUNIT_EXPECT_FALSE(test, w->c.stale_anew);
+
+	/* That none is any more is no news of a CPU, */
+	beats_without(w, true, true);
+	KUNIT_EXPECT_FALSE(test, w->c.partial);
+	KUNIT_EXPECT_FALSE(test, w->c.stale_anew);
+	kvmhb_watch_keep(&w->watch, &degraded, &w->c);
+
+	/* and a scheduler alone is. */
+	for (second = 0; second < 4; second++)
+		beats_without(w, true, false);
+	KUNIT_EXPECT_TRUE(test, w->c.softlockup);
+	KUNIT_EXPECT_TRUE(test, w->c.stale_anew);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(watch_of_who_was_held_up),
 	KUNIT_CASE(watch_of_an_outage),
@@ -413,6 +458,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(watch_asks_the_host),
 	KUNIT_CASE(watch_keeps),
 	KUNIT_CASE(watch_moves),
+	KUNIT_CASE(watch_of_what_was_reported),
 	{}
 };
 
