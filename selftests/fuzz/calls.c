@@ -28,6 +28,7 @@
 
 #define PAGE_BYTES	4096
 #define NR_MAPS		4
+#define HELD_FDS	512
 
 /* Newer than the headers of Debian 12. */
 struct bind_iommufd {
@@ -44,6 +45,8 @@ static void (*thread_begins)(unsigned int thread);
 static const struct program *program;
 static atomic_bool ended;
 static bool is_fork;
+
+char *beyond;
 
 /* Of all threads; that they race for them is meant. */
 static _Atomic int fds[NR_FDS];
@@ -344,12 +347,51 @@ static void call_stream_change(const struct call *call)
 
 /* Regions */
 
+/* Of a device whose VMM has no VM. */
+static const struct {
+	off_t start, size;
+} regions[] = { { BAR0, 4096 }, { BAR2, 4096 }, { CONFIG, 256 } };
+
+/*
+ * The same file by a number that only its thread knows: above all that is opened. Whoever closes
+ * or replaces the other meanwhile does not change which file it is.
+ */
+static int hold(const struct call *call)
+{
+	return fcntl(fd_of(call), F_DUPFD, HELD_FDS);
+}
+
+static bool is_device(int fd)
+{
+	char path[32], target[64];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, target, sizeof(target) - 1);
+	if (length < 0)
+		return false;
+	target[length] = 0;
+	return strstr(target, "[vfio-device]") || strstr(target, "/dev/vfio/devices/");
+}
+
+/* A device must not answer beyond its regions. Lets go of the file. */
+static void judge(const char *what, int held, off_t at, ssize_t granted)
+{
+	bool within = granted <= 0 || !is_device(held);
+	unsigned int i;
+
+	for (i = 0; !within && i < ARRAY_SIZE(regions); i++)
+		within = at >= regions[i].start &&
+			 at + granted <= regions[i].start + regions[i].size;
+	if (!within)
+		snprintf(beyond, BEYOND_TEXT, "%s of %zd bytes at %#llx", what, granted,
+			 (unsigned long long)at);
+	close(held);
+}
+
 /* As a rule in or across the end of a region that there is; else anywhere. */
 static off_t place_of(const struct call *call)
 {
-	static const struct {
-		off_t start, size;
-	} regions[] = { { BAR0, 4096 }, { BAR2, 4096 }, { CONFIG, 256 } };
 	off_t start = PICK(regions, call->n >> 8).start, size = PICK(regions, call->n >> 8).size;
 
 	switch (call->how >> 4 & 3) {
@@ -370,18 +412,22 @@ static void call_read(const struct call *call)
 {
 	__u8 bytes[PAGE_BYTES] = {};
 	size_t size = size_of(call);
+	int held = hold(call);
 
-	pread(fd_of(call), argument(call, bytes, size ?: 1), size, place_of(call));
+	judge("a read", held, place_of(call),
+	      pread(held, argument(call, bytes, size ?: 1), size, place_of(call)));
 }
 
 static void call_write(const struct call *call)
 {
 	__u8 bytes[PAGE_BYTES];
 	size_t size = size_of(call);
+	int held = hold(call);
 
 	memset(bytes, call->value >> 32, sizeof(bytes));
 	memcpy(bytes, &call->value, sizeof(call->value));
-	pwrite(fd_of(call), argument(call, bytes, size ?: 1), size, place_of(call));
+	judge("a write", held, place_of(call),
+	      pwrite(held, argument(call, bytes, size ?: 1), size, place_of(call)));
 }
 
 static void call_say(const struct call *call)
@@ -413,15 +459,18 @@ static void call_map(const struct call *call)
 {
 	size_t size = PAGE_BYTES * (1 + (call->how & 16 ? call->n % 32 : 0));
 	int prot = call->value & 1 ? PROT_READ : PROT_READ | PROT_WRITE;
+	static const __u8 indices[] = { 2, 2, 2, 2, 0, 1, 3, 7, 9 };
+	int held = hold(call);
 	off_t at = BAR2;
 	void *map;
 
 	if (call->how & 32)
-		at = ((off_t)(call->n >> 8) % 10 << 40) + call->value % 4 * PAGE_BYTES;
+		at = ((off_t)PICK(indices, call->n >> 8) << 40) + call->value % 4 * PAGE_BYTES;
 	map = mmap(NULL, size, call->how & 64 ? prot | PROT_EXEC : prot,
-		   call->how & 128 ? MAP_PRIVATE : MAP_SHARED, fd_of(call), at);
+		   call->how & 128 ? MAP_PRIVATE : MAP_SHARED, held, at);
 	if (map != MAP_FAILED)
 		maps[call->value % NR_MAPS] = map;
+	judge("a mapping", held, at, map == MAP_FAILED ? 0 : size);
 }
 
 static void call_unmap(const struct call *call)

@@ -73,6 +73,10 @@ struct op {
 	enum kind fd, other;
 };
 
+/* Of all VMMs together: what one of them was granted beyond the device's regions, or "". */
+#define BEYOND_TEXT	64
+extern char *beyond;
+
 extern const struct op ops[];
 extern const unsigned int nr_ops;
 

@@ -190,6 +190,13 @@ static bool both_are_well(void)
 	return next_is_well(&victims[0]) && next_is_well(&victims[1]);
 }
 
+static bool none_got_beyond(void)
+{
+	if (*beyond)
+		fprintf(stderr, "# granted: %s\n", beyond);
+	return !*beyond;
+}
+
 static double end_s;
 
 static unsigned long fuzz(bool *well)
@@ -197,7 +204,7 @@ static unsigned long fuzz(bool *well)
 	unsigned long number;
 
 	*well = true;
-	for (number = 0; *well && now_s() < end_s; number++) {
+	for (number = 0; *well && !*beyond && now_s() < end_s; number++) {
 		struct program program;
 
 		if (!nr_kept || !(mrand48() & 3)) {
@@ -269,7 +276,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("TAP version 13\n1..3\n");
+	printf("TAP version 13\n1..4\n");
+	beyond = mmap(NULL, BEYOND_TEXT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (beyond == MAP_FAILED)
+		die("mmap");
 	for (i = 0; i < 2; i++) {
 		char uuid[UUID_SIZE];
 
@@ -297,7 +307,8 @@ int main(int argc, char **argv)
 
 	i = result(1, well, "The next VMM finds its monitor as it should be");
 	i |= result(2, innocent_end(&innocent), "The innocent VMM beside them was judged rightly");
-	i |= result(3, nr_places > 0, "Programs reached the module's code");
+	i |= result(3, none_got_beyond(), "No VMM was granted what is beyond its device");
+	i |= result(4, nr_places > 0, "Programs reached the module's code");
 	i |= monitor_remove(&victims[0]) | monitor_remove(&victims[1]);
 	printf("# %lu programs: %u places in the code reached, by %u of them\n", number, nr_places,
 	       nr_kept);
