@@ -6,7 +6,6 @@
  * says to nonsense others test.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <poll.h>
@@ -29,15 +28,6 @@
 #define PAGE_BYTES	4096
 #define NR_MAPS		4
 #define HELD_FDS	512
-
-/* Newer than the headers of Debian 12. */
-struct bind_iommufd {
-	__u32 argsz, flags;
-	__s32 iommufd;
-	__u32 devid;
-};
-
-#define BIND_IOMMUFD	_IO(VFIO_TYPE, VFIO_BASE + 18)
 
 static struct monitor *victims;		/* two */
 static int remover;			/* who is written to removes one and creates it anew */
@@ -64,10 +54,15 @@ static int other_of(const struct call *call)
 	return call->how & 8 ? -1 - (call->how >> 7) : fds[call->other % NR_FDS];
 }
 
-static void keep(const struct call *call, int fd)
+static void keep_at(unsigned int nr, int fd)
 {
 	if (fd >= 0)
-		fds[call->other % NR_FDS] = fd;
+		fds[nr % NR_FDS] = fd;
+}
+
+static void keep(const struct call *call, int fd)
+{
+	keep_at(call->other, fd);
 }
 
 static struct monitor *victim_of(const struct call *call)
@@ -585,32 +580,52 @@ static void call_container(const struct call *call)
 	ioctl(fd_of(call), VFIO_SET_IOMMU, call->n & 1 ? VFIO_TYPE1v2_IOMMU : call->value);
 }
 
-/* The device by its own file, bound to an iommufd. */
-static void open_cdev(struct monitor *m, unsigned int slot)
-{
-	struct bind_iommufd bind = { .argsz = sizeof(bind) };
-	char path[512];
-	struct dirent *entry;
-	DIR *dir;
+/* iommufd: what there is in one has numbers from 1 on, devices and address spaces alike. */
 
-	snprintf(path, sizeof(path), MDEV "%.36s/vfio-dev", m->uuid);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/dev/vfio/devices/%.32s", entry->d_name);
-		fds[DEVICE + slot] = open(path, O_RDWR);
-		bind.iommufd = open("/dev/iommu", O_RDWR);
-		fds[GROUP + slot] = bind.iommufd;
-		ioctl(fds[DEVICE + slot], BIND_IOMMUFD, &bind);
-	}
-	if (dir)
-		closedir(dir);
+static void call_bind(const struct call *call)
+{
+	struct bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = other_of(call) };
+
+	with_ioctl(call, BIND_IOMMUFD, &bind, sizeof(bind));
+}
+
+static void call_ioas(const struct call *call)
+{
+	struct ioas_alloc ioas = { .size = sizeof(ioas) };
+
+	with_ioctl(call, IOAS_ALLOC, &ioas, sizeof(ioas));
+}
+
+static void call_attach(const struct call *call)
+{
+	struct attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+		.pt_id = call->how & 16 ? call->value : 1 + call->value % 4,
+	};
+	struct detach_iommufd_pt detach = { .argsz = sizeof(detach) };
+
+	if (call->n & 1)
+		with_ioctl(call, DETACH_IOMMUFD_PT, &detach, sizeof(detach));
+	else
+		with_ioctl(call, ATTACH_IOMMUFD_PT, &attach, sizeof(attach));
+}
+
+/* One of the two monitors, by its own file or its group. */
+static void open_monitor(unsigned int nr, int container)
+{
+	struct monitor m;
+
+	monitor_init(&m, victims[nr].uuid);
+	m.container = container;
+	monitor_open(&m);
+	keep_at(DEVICE + nr, m.device);
+	keep_at(GROUP + nr, m.group);
+	keep_at(CONTAINER + nr, m.container);
 }
 
 static void call_open_cdev(const struct call *call)
 {
-	open_cdev(victim_of(call), call->fd % 2);
+	open_monitor(call->fd % 2, -1);
 }
 
 /* The administrator, meanwhile */
@@ -705,6 +720,9 @@ const struct op ops[] = {
 	{ "group", call_group, GROUP, CONTAINER },
 	{ "container", call_container, CONTAINER, ANY },
 	{ "opencdev", call_open_cdev, ANY, ANY },
+	{ "bind", call_bind, GROUP, CONTAINER },
+	{ "ioas", call_ioas, CONTAINER, ANY },
+	{ "attach", call_attach, DEVICE, ANY },
 	{ "set", call_attr_set, ANY, ANY },
 	{ "get", call_attr_get, ANY, ANY },
 	{ "remove", call_remove, ANY, ANY },
@@ -740,7 +758,7 @@ static void *antagonist(void *arg)
 /* What could not be opened is not there: this, too, is something that a program may begin with. */
 static void open_all(void)
 {
-	struct monitor *a = &victims[0], *b = &victims[1];
+	struct monitor a;
 	unsigned int i;
 
 	for (i = 0; i < NR_FDS; i++)
@@ -748,27 +766,24 @@ static void open_all(void)
 	fds[EVENT] = eventfd(0, EFD_NONBLOCK);
 	fds[EVENT + 1] = eventfd(0, EFD_NONBLOCK);
 	if (program->opens & OPENS_A)
-		monitor_open(a);
-	if (program->opens & OPENS_TOGETHER)
-		b->container = a->container;
+		open_monitor(0, -1);
 	if (program->opens & OPENS_B)
-		monitor_open(b);
-	for (i = 0; i < 2; i++) {
-		fds[DEVICE + i] = victims[i].device;
-		fds[GROUP + i] = victims[i].group;
-		fds[CONTAINER + i] = victims[i].container;
-	}
+		open_monitor(1, program->opens & OPENS_TOGETHER ? fds[CONTAINER] : -1);
+	/* From here on all are opened so. */
+	monitor_by_cdev = true;
 	if (program->opens & OPENS_CDEV)
-		open_cdev(a, 0);
-	a->device = fds[DEVICE];
+		open_monitor(0, -1);
+
+	monitor_init(&a, victims[0].uuid);
+	a.device = fds[DEVICE];
 	if (program->opens & OPENS_PAGE) {
-		maps[0] = map_page(a);
+		maps[0] = map_page(&a);
 		if (maps[0] == MAP_FAILED)
 			maps[0] = NULL;
 	}
 	if (program->opens & OPENS_ARMED) {
-		ack(a);
-		say(a, KVM_HEARTBEAT_ARM);
+		ack(&a);
+		say(&a, KVM_HEARTBEAT_ARM);
 	}
 }
 

@@ -56,7 +56,10 @@ struct program {
 #define OPENS_ARMED	32	/* and the guest has armed the device */
 #define OPENS_ALL	63
 
-/* The VMM's files: there are two of each kind at first, or as many as could be opened. */
+/*
+ * The VMM's files: there are two of each kind at first, or as many as could be opened. A device's
+ * own file is a group until it is bound, and an iommufd is a container.
+ */
 #define NR_FDS		16
 enum kind { DEVICE = 0, GROUP = 2, CONTAINER = 4, EVENT = 6, STREAM = 8, ANY = NR_FDS };
 

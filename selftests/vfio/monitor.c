@@ -14,27 +14,6 @@
 
 #include "monitor.h"
 
-/* <linux/vfio.h> and <linux/iommufd.h> of Linux 6.6, which Debian 12's headers are older than. */
-struct bind_iommufd {
-	__u32 argsz, flags;
-	__s32 iommufd;
-	__u32 out_devid;
-};
-
-struct attach_iommufd_pt {
-	__u32 argsz, flags;
-	__u32 pt_id;
-};
-
-struct ioas_alloc {
-	__u32 size, flags;
-	__u32 out_ioas_id;
-};
-
-#define BIND_IOMMUFD		_IO(VFIO_TYPE, VFIO_BASE + 18)
-#define ATTACH_IOMMUFD_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
-#define IOAS_ALLOC		_IO(';', 0x81)
-
 bool monitor_by_cdev;
 
 int write_file(const char *path, const char *text)

@@ -7,6 +7,7 @@
 #define MONITOR_H
 
 #include <linux/types.h>
+#include <linux/vfio.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +15,32 @@
 #define MDEV "/sys/bus/mdev/devices/"
 
 #define UUID_SIZE 37
+
+/* <linux/vfio.h> and <linux/iommufd.h> of Linux 6.6, which Debian 12's headers are older than. */
+struct bind_iommufd {
+	__u32 argsz, flags;
+	__s32 iommufd;
+	__u32 out_devid;
+};
+
+struct attach_iommufd_pt {
+	__u32 argsz, flags;
+	__u32 pt_id;
+};
+
+struct detach_iommufd_pt {
+	__u32 argsz, flags;
+};
+
+struct ioas_alloc {
+	__u32 size, flags;
+	__u32 out_ioas_id;
+};
+
+#define BIND_IOMMUFD		_IO(VFIO_TYPE, VFIO_BASE + 18)
+#define ATTACH_IOMMUFD_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
+#define DETACH_IOMMUFD_PT	_IO(VFIO_TYPE, VFIO_BASE + 20)
+#define IOAS_ALLOC		_IO(';', 0x81)
 
 /* Whether devices are opened by their own files and an iommufd, not by groups and a container. */
 extern bool monitor_by_cdev;
