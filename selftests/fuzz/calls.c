@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <linux/vfio.h>
 #include <poll.h>
 #include <pthread.h>
@@ -28,6 +29,7 @@
 #define PAGE_BYTES	4096
 #define NR_MAPS		4
 #define HELD_FDS	512
+#define MAX_VCPUS	8	/* of a VM: all have a slot in one page */
 
 static struct monitor *victims;		/* two */
 static int remover;			/* who is written to removes one and creates it anew */
@@ -63,6 +65,15 @@ static void keep_at(unsigned int nr, int fd)
 static void keep(const struct call *call, int fd)
 {
 	keep_at(call->other, fd);
+}
+
+/* In place of what was there: VMs cost too much for many to be kept. */
+static void replace(const struct call *call, int fd)
+{
+	if (fd < 0)
+		return;
+	close(fds[call->other % NR_FDS]);
+	keep(call, fd);
 }
 
 static struct monitor *victim_of(const struct call *call)
@@ -342,7 +353,7 @@ static void call_stream_change(const struct call *call)
 
 /* Regions */
 
-/* Of a device whose VMM has no VM. */
+/* Of a device whose VM has no more vCPUs than MAX_VCPUS. */
 static const struct {
 	off_t start, size;
 } regions[] = { { BAR0, 4096 }, { BAR2, 4096 }, { CONFIG, 256 } };
@@ -610,14 +621,113 @@ static void call_attach(const struct call *call)
 		with_ioctl(call, ATTACH_IOMMUFD_PT, &attach, sizeof(attach));
 }
 
-/* One of the two monitors, by its own file or its group. */
-static void open_monitor(unsigned int nr, int container)
+/* The VM */
+
+/*
+ * It has one page of memory, where its vCPUs begin. They run for a moment and halt, again and
+ * again. Without an interrupt controller of KVM's each halt leaves to the VMM.
+ */
+static int open_vm(void)
 {
+	/* mov $0xffff, %cx; loop .; hlt; and back to the first */
+	static const __u8 code[] = { 0xb9, 0xff, 0xff, 0xe2, 0xfe, 0xf4, 0xeb, 0xf8 };
+	void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	struct kvm_userspace_memory_region memory = {
+		.guest_phys_addr = 0xfffff000, .memory_size = PAGE_BYTES,
+		.userspace_addr = (unsigned long)page,
+	};
+	int kvm = open("/dev/kvm", O_RDWR), vm = ioctl(kvm, KVM_CREATE_VM, 0);
+
+	close(kvm);
+	memcpy(page + 0xff0, code, sizeof(code));
+	ioctl(vm, KVM_SET_USER_MEMORY_REGION, &memory);
+	return vm;
+}
+
+static int open_kvm_vfio(int vm)
+{
+	struct kvm_create_device vfio = { .type = KVM_DEV_TYPE_VFIO };
+
+	return ioctl(vm, KVM_CREATE_DEVICE, &vfio) ? -1 : (int)vfio.fd;
+}
+
+static void call_vm(const struct call *call)
+{
+	replace(call, open_vm());
+}
+
+static void call_vcpu(const struct call *call)
+{
+	replace(call, ioctl(fd_of(call), KVM_CREATE_VCPU, call->n % MAX_VCPUS));
+}
+
+static void call_kvm_vfio(const struct call *call)
+{
+	replace(call, open_kvm_vfio(fd_of(call)));
+}
+
+/*
+ * Of groups, but not of devices' own files: if one that KVM knows is bound while the device is open
+ * by another, VFIO loses a reference to the VM (vfio_df_ioctl_bind_iommufd(), in 6.12 at least).
+ */
+static void call_tell(const struct call *call)
+{
+	int held = fcntl(other_of(call), F_DUPFD, HELD_FDS);
+	struct kvm_device_attr attr = {
+		.group = call->how & 16 ? call->n : KVM_DEV_VFIO_GROUP,
+		.attr = call->n % 3 ? KVM_DEV_VFIO_GROUP_ADD : KVM_DEV_VFIO_GROUP_DEL,
+		.addr = call->how & 32 ? call->value : (__u64)(unsigned long)&held,
+	};
+
+	if (!is_device(held))
+		with_ioctl(call, KVM_SET_DEVICE_ATTR, &attr, sizeof(attr));
+	close(held);
+}
+
+/* For some moments; or step by step, as a debugger does. */
+static void call_run(const struct call *call)
+{
+	struct kvm_guest_debug debug = {
+		.control = call->how & 16 ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0,
+	};
+	unsigned int times = 1 + call->n % 8;
+
+	ioctl(fd_of(call), KVM_SET_GUEST_DEBUG, &debug);
+	while (times--)
+		ioctl(fd_of(call), KVM_RUN, 0);
+}
+
+/* Why a vCPU has left KVM_RUN, in the VMM's own words. */
+static void call_exit(const struct call *call)
+{
+	static const __u32 reasons[] = {
+		KVM_EXIT_HLT, KVM_EXIT_SHUTDOWN, KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_DEBUG,
+		KVM_EXIT_FAIL_ENTRY,
+	};
+	struct kvm_run *run = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+				   fd_of(call), 0);
+
+	if (run == MAP_FAILED)
+		return;
+	run->exit_reason = call->how & 16 ? call->value : PICK(reasons, call->value);
+	munmap(run, PAGE_BYTES);
+}
+
+/* One of the two monitors, by its own file or its group, of which KVM is told before. */
+static void open_monitor(unsigned int nr, int container, int kvm_vfio)
+{
+	struct kvm_device_attr attr = {
+		.group = KVM_DEV_VFIO_GROUP, .attr = KVM_DEV_VFIO_GROUP_ADD,
+	};
 	struct monitor m;
 
 	monitor_init(&m, victims[nr].uuid);
 	m.container = container;
-	monitor_open(&m);
+	monitor_open_file(&m);
+	attr.addr = (unsigned long)&m.group;
+	ioctl(kvm_vfio, KVM_SET_DEVICE_ATTR, &attr);
+	monitor_open_device(&m);
 	keep_at(DEVICE + nr, m.device);
 	keep_at(GROUP + nr, m.group);
 	keep_at(CONTAINER + nr, m.container);
@@ -625,7 +735,7 @@ static void open_monitor(unsigned int nr, int container)
 
 static void call_open_cdev(const struct call *call)
 {
-	open_monitor(call->fd % 2, -1);
+	open_monitor(call->fd % 2, -1, -1);
 }
 
 /* The administrator, meanwhile */
@@ -723,6 +833,12 @@ const struct op ops[] = {
 	{ "bind", call_bind, GROUP, CONTAINER },
 	{ "ioas", call_ioas, CONTAINER, ANY },
 	{ "attach", call_attach, DEVICE, ANY },
+	{ "vm", call_vm, ANY, VM },
+	{ "vcpu", call_vcpu, VM, VCPU },
+	{ "kvmvfio", call_kvm_vfio, VM, KVM_VFIO },
+	{ "tell", call_tell, KVM_VFIO, GROUP },
+	{ "run", call_run, VCPU, ANY },
+	{ "exit", call_exit, VCPU, ANY },
 	{ "set", call_attr_set, ANY, ANY },
 	{ "get", call_attr_get, ANY, ANY },
 	{ "remove", call_remove, ANY, ANY },
@@ -765,14 +881,21 @@ static void open_all(void)
 		fds[i] = -1;
 	fds[EVENT] = eventfd(0, EFD_NONBLOCK);
 	fds[EVENT + 1] = eventfd(0, EFD_NONBLOCK);
+	if (program->opens & OPENS_KVM) {
+		fds[VM] = open_vm();
+		fds[VCPU] = ioctl(fds[VM], KVM_CREATE_VCPU, 0);
+		fds[VCPU + 1] = ioctl(fds[VM], KVM_CREATE_VCPU, 1);
+		fds[KVM_VFIO] = open_kvm_vfio(fds[VM]);
+	}
 	if (program->opens & OPENS_A)
-		open_monitor(0, -1);
+		open_monitor(0, -1, fds[KVM_VFIO]);
 	if (program->opens & OPENS_B)
-		open_monitor(1, program->opens & OPENS_TOGETHER ? fds[CONTAINER] : -1);
+		open_monitor(1, program->opens & OPENS_TOGETHER ? fds[CONTAINER] : -1,
+			     fds[KVM_VFIO]);
 	/* From here on all are opened so. */
 	monitor_by_cdev = true;
 	if (program->opens & OPENS_CDEV)
-		open_monitor(0, -1);
+		open_monitor(0, -1, program->opens & OPENS_A ? -1 : fds[KVM_VFIO]);
 
 	monitor_init(&a, victims[0].uuid);
 	a.device = fds[DEVICE];
@@ -781,6 +904,8 @@ static void open_all(void)
 		if (maps[0] == MAP_FAILED)
 			maps[0] = NULL;
 	}
+	if (program->opens & OPENS_BRISK)
+		attr_set(&a, "interval_ns", "1000000");
 	if (program->opens & OPENS_ARMED) {
 		ack(&a);
 		say(&a, KVM_HEARTBEAT_ARM);

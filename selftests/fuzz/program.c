@@ -35,15 +35,20 @@ static __u64 number(void)
 	}
 }
 
-/* As a rule what the op is made for. */
+/* As a rule what the op is made for, and the first one, which more programs open. */
 static __u8 file(enum kind kind)
 {
-	return kind == ANY || !below(8) ? below(NR_FDS) : kind + below(2);
+	return kind == ANY || !below(8) ? below(NR_FDS) : kind + !below(3);
 }
 
-static void make_call(struct call *call)
+static void make_call(const struct program *program, struct call *call)
 {
-	call->op = below(nr_ops);
+	/* Few calls are made for a VM: where there is one, one in four at least. */
+	bool for_vm = program->opens & OPENS_KVM && !below(4);
+
+	do
+		call->op = below(nr_ops);
+	while (for_vm && (ops[call->op].fd < VM || ops[call->op].fd == ANY));
 	call->fd = file(ops[call->op].fd);
 	call->other = file(ops[call->op].other);
 	call->how = below(3) ? 0 : below(256);
@@ -69,7 +74,7 @@ void program_make(struct program *program)
 	make_head(program);
 	program->nr = 1 + below(MAX_CALLS);
 	for (i = 0; i < program->nr; i++)
-		make_call(&program->calls[i]);
+		make_call(program, &program->calls[i]);
 }
 
 static void insert(struct program *program, const struct call *call)
@@ -99,7 +104,7 @@ void program_mutate(struct program *program, const struct program *mate)
 			make_head(program);
 			break;
 		case 1:
-			make_call(&fresh);
+			make_call(program, &fresh);
 			insert(program, &fresh);
 			break;
 		case 2:
@@ -124,7 +129,7 @@ void program_mutate(struct program *program, const struct program *mate)
 			call->other = file(ops[call->op].other);
 			break;
 		case 8:
-			make_call(call);
+			make_call(program, call);
 			break;
 		}
 	}

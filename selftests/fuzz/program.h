@@ -54,14 +54,19 @@ struct program {
 #define OPENS_CDEV	8	/* the first one by its own file, with iommufd */
 #define OPENS_PAGE	16	/* the pulse page is mapped */
 #define OPENS_ARMED	32	/* and the guest has armed the device */
-#define OPENS_ALL	63
+#define OPENS_KVM	64	/* a VM with two vCPUs, which the devices are told of */
+#define OPENS_BRISK	128	/* the first monitor looks at its guest every few ms */
+#define OPENS_ALL	255
 
 /*
  * The VMM's files: there are two of each kind at first, or as many as could be opened. A device's
  * own file is a group until it is bound, and an iommufd is a container.
  */
-#define NR_FDS		16
-enum kind { DEVICE = 0, GROUP = 2, CONTAINER = 4, EVENT = 6, STREAM = 8, ANY = NR_FDS };
+#define NR_FDS		20
+enum kind {
+	DEVICE = 0, GROUP = 2, CONTAINER = 4, EVENT = 6, STREAM = 8, VM = 10, KVM_VFIO = 12,
+	VCPU = 14, ANY = NR_FDS
+};
 
 /**
  * struct op - what can be called

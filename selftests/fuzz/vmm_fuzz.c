@@ -9,6 +9,8 @@
  *   vmm_fuzz replay FILE	the programs that a run has left in its results
  */
 #define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/kcov.h>
 #include <stdio.h>
@@ -32,6 +34,7 @@
 #define MAX_KEPT	2048
 #define NR_LOGGED	64
 #define CHECK_EACH	16		/* programs */
+#define KVM_DEBUGFS	"/sys/kernel/debug/kvm"
 
 static struct monitor victims[2];
 static struct {
@@ -197,6 +200,21 @@ static bool none_got_beyond(void)
 	return !*beyond;
 }
 
+/* Each has a folder in debugfs, named after the thread that made it. There are no others here. */
+static bool no_vm_is_left(void)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(KVM_DEBUGFS);
+	bool left = false;
+
+	if (!dir)
+		die(KVM_DEBUGFS ": is kvm loaded?");
+	while ((entry = readdir(dir)))
+		left |= isdigit(entry->d_name[0]);
+	closedir(dir);
+	return !left;
+}
+
 static double end_s;
 
 static unsigned long fuzz(bool *well)
@@ -204,7 +222,7 @@ static unsigned long fuzz(bool *well)
 	unsigned long number;
 
 	*well = true;
-	for (number = 0; *well && !*beyond && now_s() < end_s; number++) {
+	for (number = 0; *well && !*beyond && no_vm_is_left() && now_s() < end_s; number++) {
 		struct program program;
 
 		if (!nr_kept || !(mrand48() & 3)) {
@@ -276,7 +294,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("TAP version 13\n1..4\n");
+	printf("TAP version 13\n1..5\n");
 	beyond = mmap(NULL, BEYOND_TEXT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (beyond == MAP_FAILED)
 		die("mmap");
@@ -308,7 +326,8 @@ int main(int argc, char **argv)
 	i = result(1, well, "The next VMM finds its monitor as it should be");
 	i |= result(2, innocent_end(&innocent), "The innocent VMM beside them was judged rightly");
 	i |= result(3, none_got_beyond(), "No VMM was granted what is beyond its device");
-	i |= result(4, nr_places > 0, "Programs reached the module's code");
+	i |= result(4, no_vm_is_left(), "No VM outlived its VMM");
+	i |= result(5, nr_places > 0, "Programs reached the module's code");
 	i |= monitor_remove(&victims[0]) | monitor_remove(&victims[1]);
 	printf("# %lu programs: %u places in the code reached, by %u of them\n", number, nr_places,
 	       nr_kept);
