@@ -22,7 +22,8 @@
  * kvmhb_evidence_get - hold on to a VM
  * @kvm: the VM, as VFIO names it; NULL if the VMM runs without KVM
  *
- * Newer kernels hold the VM for an open device themselves, 6.1 does not.
+ * 6.1 does not hold the VM for an open device. Newer kernels do, but let go of it when somebody
+ * tries to bind another file of that device.
  *
  * Return: false if the VM is already being destroyed.
  */
