@@ -267,7 +267,7 @@ bool kvmhb_evidence_has_shut_down(struct kvm *kvm)
 }
 
 /* Who has walked through all CPUs last, and what came of it. */
-static DEFINE_SPINLOCK(steal_lock);
+static DEFINE_SPINLOCK(steal_lock);	/* of the other two */
 static unsigned long steal_summed_at = INITIAL_JIFFIES;
 static u64 steal_sum_ns;
 

@@ -38,18 +38,10 @@ TEST_F(faults, open_and_close)
 	ASSERT_EQ(0, open_device(&self->s));
 }
 
-#define TABLE_BYTES (2UL << 20)	/* what one page table maps */
-
-/* Where nothing else is, so that there is a page table to be allocated, too. */
 static int map_device(struct subject *s)
 {
-	void *room = mmap(NULL, 2 * TABLE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	unsigned long place = ((unsigned long)room + TABLE_BYTES - 1) & -TABLE_BYTES;
-
-	munmap(room, 2 * TABLE_BYTES);
-	s->page = mmap((void *)place, sizeof(*s->page), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_FIXED_NOREPLACE, s->m.device, BAR2);
-	return result((long)s->page);
+	s->page = map_page(&s->m);
+	return s->page == MAP_FAILED ? -errno : 0;
 }
 
 static bool is_mapped(struct subject *s)
