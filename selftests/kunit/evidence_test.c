@@ -253,12 +253,14 @@ static void evidence_of_steal(struct kunit *test)
 {
 	u64 before_ns = kvmhb_evidence_steal_ns();
 	u64 *steal_ns = &kcpustat_cpu(0).cpustat[CPUTIME_STEAL];
+	u64 locked_ns;
 
 	steal_summed_at = jiffies - 1;
 	*steal_ns += HOUR;
 	spin_lock(&steal_lock);
-	KUNIT_EXPECT_GE(test, kvmhb_evidence_steal_ns(), before_ns + HOUR);
+	locked_ns = kvmhb_evidence_steal_ns();
 	spin_unlock(&steal_lock);
+	KUNIT_EXPECT_GE(test, locked_ns, before_ns + HOUR);
 	KUNIT_EXPECT_GE(test, kvmhb_evidence_steal_ns(), before_ns + HOUR);
 	*steal_ns -= HOUR;
 	steal_summed_at = jiffies - 1;
