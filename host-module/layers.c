@@ -230,8 +230,6 @@ void kvmhb_layers_load(struct kvmhb_layers *layers, const struct kvmhb_pulse *pu
 		layers->partial |= layers->slots[nr].still;
 		layers->softlockup |= layers->slots[nr].locked;
 	}
-	layers->blocked = kvmhb_pulse_blocked(pulse);
-	layers->userspace = kvmhb_pulse_user_stale(pulse);
 	kvmhb_layers_keep(layers);
 }
 
@@ -242,10 +240,6 @@ void kvmhb_layers_load(struct kvmhb_layers *layers, const struct kvmhb_pulse *pu
  */
 void kvmhb_layers_restart(struct kvmhb_layers *layers, const struct kvmhb_pulse *pulse)
 {
-	unsigned int nr;
-
-	for (nr = 0; nr < layers->nr_slots; nr++)
-		layers->slots[nr].online = false;
 	kvmhb_layers_look(layers, pulse, 0, U64_MAX, 0);
 	kvmhb_layers_forgive(layers);
 }
