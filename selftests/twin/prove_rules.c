@@ -138,6 +138,8 @@ static void describe(const struct kvmhb_case *c)
 	       c->oopsed ? " oopsed" : "", c->pulsing ? " pulsing" : "",
 	       c->resuming ? " resuming" : "", c->host_late ? " host late" : "",
 	       c->host_asked ? " host asked" : "", c->stirred ? " stirred" : "");
+	printf("# partial %d, softlockup %d, stale anew %d\n", c->partial, c->softlockup,
+	       c->stale_anew);
 	for (doing = 0; doing < KVMHB_NR_DOINGS; doing++)
 		if (c->vcpus[doing])
 			printf(" %u do %d", c->vcpus[doing], doing);
@@ -194,6 +196,12 @@ static void judge(const struct kvmhb_case *c)
 			most_ns = max(max(timeout_ns, 60 * SEC), most_ns + most_ns / 2);
 		demand_of(c, ruling.look_in_ns <= most_ns);
 		demand_of(c, ruling.look_in_ns >= least_ns);
+	}
+	/* V7 */
+	if (c->host_asked && (c->stale_anew || !is_same(new, &c->so_far))) {
+		demand_of(c, is_same(new, &c->so_far) || (new->cause != KVMHB_CAUSE_PARTIAL &&
+							  new->cause != KVMHB_CAUSE_SOFTLOCKUP));
+		demand_of(c, silent || ruling.look_in_ns <= MS || !(c->partial || c->softlockup));
 	}
 	/* V6, and V2 on the way */
 	for (rounds = 0; new->state != KVMHB_PANICKED && !is_same(new, &again.so_far); rounds++) {
@@ -294,14 +302,15 @@ static unsigned long judge_details(struct kvmhb_case *c)
 		for (waited = 0; waited < 3; waited++)
 			for (stale = 0; stale < 2; stale++)
 				for (just = 0; just < 2; just++)
-					for (layer = 0; layer < 6; layer++) {
+					for (layer = 0; layer < 8; layer++) {
 						c->window_ns = pulse_ns - window;
 						c->waited_ns = waited * (c->denied_ns / 2);
 						c->stale_in_ns = stale * (c->timing.timeout_ns / 2);
 						c->just_denied_ns = just * c->denied_ns;
 						c->host_ns = layer == 5 ? c->denied_ns : 0;
-						c->partial = layer == 1;
-						c->softlockup = layer == 2;
+						c->partial = layer == 1 || layer == 6;
+						c->softlockup = layer == 2 || layer == 7;
+						c->stale_anew = layer > 5;
 						c->blocked = layer == 3;
 						c->userspace = layer == 4;
 						nr += judge_all(c);
