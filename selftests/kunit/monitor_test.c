@@ -44,11 +44,18 @@ static struct kvmhb_ruling rule_slowly(const struct kvmhb_case *c, u64 deadline_
 /* A host with a CPU that has yet to answer. */
 static bool host_owes;
 
+/* A guest with a vCPU of which it cannot be said what it does. */
+static bool vcpu_is_unclear;
+
 static void look_with_host(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 			   struct kvmhb_case *c)
 {
 	kvmhb_watch_look(watch, look, c);
 	c->host_asked |= host_owes;
+	if (vcpu_is_unclear) {
+		c->nr_vcpus = 1;
+		c->vcpus[KVMHB_UNCLEAR] = 1;
+	}
 	if (beats_meanwhile && kvmhb_verdict_is_armed(&look->so_far))
 		kvmhb_tally_beat(&beats_meanwhile->mon.tally, 0);
 }
@@ -498,6 +505,25 @@ static void monitor_sees_a_beat_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->nr_said, nr + 1);
 }
 
+/* What a guest does after it was accused says why, whatever it did before. */
+static void monitor_sees_why_from_then_on(struct kunit *test)
+{
+	struct monitor_test *m = patient_monitor(test);
+	u64 accused_at_ns;
+
+	attach_and_arm(m);
+	silent_for(m, 2 * HOUR);
+	vcpu_is_unclear = true;
+	silent_for(m, 3 * HOUR);
+	expect_verdict(test, m, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_UNKNOWN, "unclear");
+	accused_at_ns = m->mon.watch.seen_at_ns;
+	KUNIT_EXPECT_EQ(test, m->mon.watch.first_at_ns, accused_at_ns);
+	silent_for(m, HOUR / 2);
+	vcpu_is_unclear = false;
+	KUNIT_EXPECT_EQ(test, m->mon.watch.first_at_ns, accused_at_ns);
+	KUNIT_EXPECT_GE(test, m->mon.watch.seen_at_ns, accused_at_ns + HOUR / 2);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_words),
 	KUNIT_CASE(monitor_in_time),
@@ -510,6 +536,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_sees_a_beat_meanwhile),
 	KUNIT_CASE(monitor_stale_cpus),
 	KUNIT_CASE(monitor_stirs),
+	KUNIT_CASE(monitor_sees_why_from_then_on),
 	{}
 };
 
