@@ -36,6 +36,7 @@ enum event {
 	NOTHING, BEATS, HOST_SLEEPS, LOOKS_LATE,
 	HOST_DEAF,	/* a CPU of the host was asked before or when it began, and is silent */
 	ROBBED,		/* all of it is stolen from the host */
+	LATE_AND_DEAF,
 	NR_EVENTS
 };
 
@@ -229,18 +230,24 @@ static void look(struct world *w)
 	w->look_in_ns = ruling.look_in_ns;
 }
 
+static bool is_late(enum event what)
+{
+	return what == LOOKS_LATE || what == LATE_AND_DEAF;
+}
+
 /* What happens to the host in a step of @ns. Returns how much of @had_ns the guests still had. */
 static u64 befall_host(struct world *w, enum event what, u64 ns, u64 had_ns)
 {
 	bool robbed = what == ROBBED && ns >= STEAL_LEAST_NS;
+	bool deaf = what == HOST_DEAF || what == LATE_AND_DEAF;
 	u64 began_ns = w->now_ns - ns;
 
 	w->steal_ns += what == ROBBED ? ns : 0;
 	w->host.sleeps += what == HOST_SLEEPS;
-	if (what == HOST_DEAF && !w->deaf_since_ns) {
+	if (deaf && !w->deaf_since_ns) {
 		w->deaf_since_ns = began_ns;
 		w->asked_at_ns = began_ns;
-	} else if (what != HOST_DEAF && w->deaf_since_ns) {
+	} else if (!deaf && w->deaf_since_ns) {
 		/* It answers at once. Nobody knows since when it was dead before it was asked. */
 		if (w->trouble_at_ns == began_ns && w->verdict.state != KVMHB_UNRESPONSIVE) {
 			w->had_ns = 0;
@@ -250,11 +257,11 @@ static u64 befall_host(struct world *w, enum event what, u64 ns, u64 had_ns)
 		w->host.deaf_ns += began_ns - w->deaf_since_ns;
 		w->deaf_since_ns = 0;
 	}
-	if (what == LOOKS_LATE || robbed ||
+	if (is_late(what) || robbed ||
 	    (w->deaf_since_ns && w->now_ns - w->deaf_since_ns > timing.timeout_ns / 10))
 		w->trouble_at_ns = w->now_ns;
 	/* For how much of it the guest was frozen nobody knows. */
-	return what == HOST_SLEEPS || what == HOST_DEAF || robbed ? 0 : had_ns;
+	return what == HOST_SLEEPS || deaf || robbed ? 0 : had_ns;
 }
 
 static unsigned long walk(const struct world *before, unsigned int nr_vcpus,
@@ -271,7 +278,7 @@ static unsigned long walk(const struct world *before, unsigned int nr_vcpus,
 		enum event event = n % nr_events;
 		unsigned int rest = n / nr_events;
 		struct world w = *before;
-		u64 ns = w.look_in_ns + (event == LOOKS_LATE ? timing.timeout_ns : 0);
+		u64 ns = w.look_in_ns + (is_late(event) ? timing.timeout_ns : 0);
 		u64 had_ns = ns;
 
 		for (nr = 0; nr < nr_vcpus; nr++) {
@@ -331,5 +338,6 @@ static unsigned long walk_all(unsigned int nr_vcpus, unsigned int nr_events, uns
 
 unsigned long prove_paths(void)
 {
-	return walk_all(1, NR_EVENTS, 4) + walk_all(1, HOST_DEAF, 5) + walk_all(2, NR_EVENTS, 3);
+	return walk_all(1, NR_EVENTS, 4) + walk_all(1, HOST_DEAF, 5) +
+	       walk_all(2, LATE_AND_DEAF, 3);
 }
