@@ -137,6 +137,13 @@ static void evidence_read_task(struct task_struct *task, const struct kvmhb_vcpu
 
 	evidence->pid = task_pid_nr(task);
 	evidence->task = data_race(task_state_to_char(task));	/* likewise */
+	/*
+	 * Who sleeps waits for no CPU. Since 6.12 it may be left on the run queue until it was its
+	 * turn, and if it is moved to another CPU's meanwhile, it is queued there for ever, as far
+	 * as sched_info goes.
+	 */
+	if (evidence->task != 'R')
+		queued = 0;
 	/* Who is stopped counts as frozen too, for the cgroup. */
 	if (evidence->task != 'T' && evidence->task != 't' && evidence_is_frozen(task))
 		evidence->task = 'F';

@@ -84,6 +84,34 @@ static void run_clock_stints(struct kunit *test)
 	}
 }
 
+/* Who is said to be queued for a CPU, but sleeps, waits for none. */
+static void evidence_of_who_is_left_in_a_queue(struct kunit *test)
+{
+	struct task_struct *task = kunit_kzalloc(test, sizeof(*task), GFP_KERNEL);
+	static const struct {
+		unsigned int state;
+		u64 queued_ms;
+	} rows[] = {
+		{ TASK_RUNNING, 600 }, { TASK_INTERRUPTIBLE, 0 }, { TASK_UNINTERRUPTIBLE, 0 },
+		{ TASK_RUNNING, 600 },
+	};
+	struct kvmhb_vcpu seen = vcpu_at(HALT);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, task);
+	task->signal = kunit_kzalloc(test, sizeof(*task->signal), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, task->signal);
+	task->pid = 7;
+	task->sched_info.last_queued = 400 * MS;
+	clock_ns = SEC;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		task->__state = rows[i].state;
+		evidence_read_task(task, NULL, &seen);
+		KUNIT_EXPECT_EQ_MSG(test, seen.queued_ns, rows[i].queued_ms * MS, "%u", i);
+	}
+	clock_ns = 0;
+}
+
 /* Killed, and nobody has told the thread yet. */
 static void evidence_of_ending(struct kunit *test)
 {
@@ -269,6 +297,7 @@ static void evidence_of_steal(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(run_clock_stints),
+	KUNIT_CASE(evidence_of_who_is_left_in_a_queue),
 	KUNIT_CASE(evidence_of_ending),
 	KUNIT_CASE(evidence_of_the_frozen),
 	KUNIT_CASE(evidence_of_steal),
