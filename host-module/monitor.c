@@ -70,8 +70,11 @@ void kvmhb_monitor_judge_by(struct kvmhb_monitor *mon, struct kvmhb_timing timin
 /* The guest has said, with a beat or its arming, that it beats by what is configured. */
 static void monitor_end_retuning(struct kvmhb_monitor *mon)
 {
-	if (mon->retuning && kvmhb_tally_has_acked(&mon->tally))
-		kvmhb_monitor_judge_by(mon, mon->config.timing, false);
+	if (!mon->retuning || !kvmhb_tally_has_acked(&mon->tally))
+		return;
+	kvmhb_monitor_judge_by(mon, mon->config.timing, false);
+	/* Since when its other CPUs have not pulsed says nothing yet of how often they do now. */
+	kvmhb_layers_resume(&mon->watch.layers);
 }
 
 /* What is to be reported of a guest, but for how it was before. */

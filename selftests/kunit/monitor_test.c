@@ -428,6 +428,41 @@ static void monitor_stale_cpus(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bitmap_empty(cpus, KVMHB_PULSE_MAX_SLOTS));
 }
 
+/* A CPU that pulsed as often as it had to is not stale because it has to pulse more often now. */
+static void monitor_retunes_who_pulses(struct kunit *test)
+{
+	struct monitor_test *m = patient_monitor(test);
+	const u64 interval_ns = 6 * MINUTE, timeout_ns = 12 * MINUTE;
+	unsigned int nr;
+
+	attach(m);
+	for (nr = 0; nr < 2; nr++)
+		slots_of(&m->pulse)[nr].flags = cpu_to_le32(KVM_HEARTBEAT_SLOT_ONLINE);
+	say(m, KVM_HEARTBEAT_ARM);
+	living_hour(m, 2);
+	silent_for(m, HOUR / 2);
+	/* The other one is about to pulse. */
+	time_passes(m, HOUR / 2);
+	le64_add_cpu(&slots_of(&m->pulse)[0].pulses, 1);
+	beat(m);
+	KUNIT_EXPECT_EQ(test, kvmhb_monitor_configure(&m->mon, &interval_ns, &timeout_ns), 0);
+	m->pulse.header->config_ack = m->pulse.header->config_seq;
+	le64_add_cpu(&slots_of(&m->pulse)[0].pulses, 1);
+	beat(m);
+	for (nr = 0; nr < 2; nr++) {
+		look_now(m);
+		expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "by the new one");
+	}
+	KUNIT_EXPECT_FALSE(test, m->mon.retuning);
+	for (nr = 0; nr < 3; nr++) {
+		le64_add_cpu(&slots_of(&m->pulse)[0].pulses, 1);
+		time_passes(m, 5 * MINUTE);
+		beat(m);
+		look_now(m);
+	}
+	expect_verdict(test, m, KVMHB_DEGRADED, KVMHB_CAUSE_PARTIAL, "it never did");
+}
+
 static void pulse_in(struct monitor_test *m, u64 ns)
 {
 	time_passes(m, ns);
@@ -535,6 +570,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_judges_by_what_it_asked),
 	KUNIT_CASE(monitor_sees_a_beat_meanwhile),
 	KUNIT_CASE(monitor_stale_cpus),
+	KUNIT_CASE(monitor_retunes_who_pulses),
 	KUNIT_CASE(monitor_stirs),
 	KUNIT_CASE(monitor_sees_why_from_then_on),
 	{}
