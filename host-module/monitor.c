@@ -401,7 +401,7 @@ static u64 monitor_look_and_react(struct kvmhb_monitor *mon)
 	if (likely(!mon->reactions))
 		return look_in_ns;
 	/* Nothing is done to a guest that cannot answer, nor to one that may be coming back. */
-	held = kvmhb_all_out(&c) || c.host_late || mon->watch.stirs;
+	held = kvmhb_all_out(&c) || c.host_late || c.host_asked || mon->watch.stirs;
 	return min(look_in_ns, kvmhb_react(mon, elapsed_ns, run_ns, held));
 }
 

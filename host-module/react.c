@@ -255,17 +255,26 @@ u64 kvmhb_react(struct kvmhb_monitor *mon, u64 elapsed_ns, u64 run_ns, bool held
 	if (!react || react_is_mute(react))
 		return KVMHB_NO_DEADLINE;
 	plan = kvmhb_policy_plan(&react->policy, &mon->verdict);
-	if (!plan || react->taking)
+	if (!plan)
+		return KVMHB_NO_DEADLINE;
+	held &= kvmhb_can_run(&mon->verdict);
+	if (react->taking && !held)
 		return KVMHB_NO_DEADLINE;
 
+	/* What has happened since it was found due holds for a step that is not taken yet, too. */
+	react->taking = false;
 	if (!react->fresh)
 		react->sequence.waited_ns += kvmhb_can_run(&mon->verdict) ? run_ns : elapsed_ns;
 	react->fresh = false;
 	due_in_ns = kvmhb_sequence_due_in_ns(&react->sequence, &react->policy, plan);
 	if (due_in_ns)
 		return max(due_in_ns, REACT_LOOK_MIN_NS);
-	if (held && kvmhb_can_run(&mon->verdict))
+	if (held)
 		return REACT_HELD_NS;
+	/* The guest's timer may be on a CPU that has died since it was accused. */
+	if (kvmhb_can_run(&mon->verdict) &&
+	    kvmhb_watch_ask_host(&mon->watch, mon->judging.timeout_ns))
+		return REACT_LOOK_MIN_NS;
 
 	if (kvmhb_budget_is_spent(&react->budget, &react->policy, ktime_get_ns())) {
 		react->sequence.over = true;

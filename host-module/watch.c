@@ -214,24 +214,30 @@ static u64 watch_look_at_host(struct kvmhb_watch *watch, const struct kvmhb_look
 }
 
 /*
- * Whether some CPU of the host has yet to answer; what was asked before @late_at_ns says nothing
- * of how the host is since. Asks them anew if they may be needed.
+ * Whether some CPU of the host has yet to answer what it was asked since @late_at_ns, or of late.
+ * Asks them anew: that counts at the next look.
  */
-static bool watch_host_is_asked(const struct kvmhb_watch *watch, const struct kvmhb_case *c,
-				u64 late_at_ns)
+static bool watch_ask_host(const struct kvmhb_watch *watch, u64 timeout_ns, u64 late_at_ns)
 {
-	u64 since_ns;
-	bool answered;
+	u64 since_ns = kvmhb_minus(watch->seen_at_ns,
+				   max3(timeout_ns / 2, kvmhb_host_resolution_ns(),
+					20 * (u64)NSEC_PER_MSEC));
+	bool answered = kvmhb_host_answered(max(since_ns, late_at_ns));
 
-	if (!kvmhb_must_ask(c))
-		return false;
-	/* What was asked at looks before counts now, what is asked now at the next. */
-	since_ns = kvmhb_minus(watch->seen_at_ns,
-			       max3(c->timing.timeout_ns / 2, kvmhb_host_resolution_ns(),
-				    20 * (u64)NSEC_PER_MSEC));
-	answered = kvmhb_host_answered(max(since_ns, late_at_ns));
 	kvmhb_host_ask();
 	return !answered;
+}
+
+/**
+ * kvmhb_watch_ask_host - have the host's CPUs show that they live, before something is done
+ * @watch: what has been seen
+ * @timeout_ns: the guest's timeout, ns
+ *
+ * Return: true if one has yet to; after a millisecond all that live have.
+ */
+bool kvmhb_watch_ask_host(const struct kvmhb_watch *watch, u64 timeout_ns)
+{
+	return watch_ask_host(watch, timeout_ns, 0);
 }
 
 /* Whether a vCPU has been in the guest since the look before, or is about to be. */
@@ -333,7 +339,8 @@ void kvmhb_watch_look(struct kvmhb_watch *watch, const struct kvmhb_look *look,
 		watch_begin_window(watch);
 		watch_describe(watch, look, c);
 	}
-	c->host_asked = watch_host_is_asked(watch, c, late_at_ns);
+	c->host_asked = kvmhb_must_ask(c) &&
+			watch_ask_host(watch, c->timing.timeout_ns, late_at_ns);
 }
 
 /* Sees how host and vCPUs are now: what they did before says nothing of what follows. */

@@ -138,6 +138,7 @@ void kvmhb_watch_resume(struct kvmhb_watch *watch, struct kvm *kvm, bool silent,
 void kvmhb_watch_load(struct kvmhb_watch *watch, const struct kvmhb_pulse *pulse,
 		      const struct kvmhb_saved *saved, u64 last_beat_at_ns);
 void kvmhb_watch_heed(struct kvmhb_watch *watch, const struct kvmhb_ruling *ruling);
+bool kvmhb_watch_ask_host(const struct kvmhb_watch *watch, u64 timeout_ns);
 void kvmhb_watch_stale(const struct kvmhb_watch *watch, unsigned long *cpus);
 void kvmhb_watch_keep(struct kvmhb_watch *watch, const struct kvmhb_verdict *verdict,
 		      const struct kvmhb_case *c);

@@ -14,6 +14,16 @@ static void hear_action(struct kvmhb_reporter *reporter, const struct kvmhb_acti
 
 #define kvmhb_report_action hear_action
 
+/* A host with a CPU that has yet to answer. */
+static bool host_owes;
+
+static bool host_is_asked(const struct kvmhb_watch *watch, u64 timeout_ns)
+{
+	return host_owes;
+}
+
+#define kvmhb_watch_ask_host host_is_asked
+
 #include "react.c"
 
 static const u64 hour_ns = HOUR;
@@ -302,8 +312,20 @@ static void react_not_while_held(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, taking);
 	KUNIT_EXPECT_EQ(test, react_once(m, HOUR, true, &taking), REACT_HELD_NS);
 	KUNIT_EXPECT_FALSE(test, taking);
+	/* The guest's timer may be on that CPU. */
+	host_owes = true;
+	KUNIT_EXPECT_EQ(test, react_once(m, HOUR, false, &taking), MS);
+	KUNIT_EXPECT_FALSE(test, taking);
+	host_owes = false;
 	KUNIT_EXPECT_EQ(test, react_once(m, HOUR, false, &taking), KVMHB_NO_DEADLINE);
 	KUNIT_EXPECT_TRUE(test, taking);
+	/* A step that was due, and is not taken yet, is not taken then either. */
+	m->mon.reactions->taking = true;
+	KUNIT_EXPECT_EQ(test, react_once(m, HOUR, false, &taking), KVMHB_NO_DEADLINE);
+	KUNIT_EXPECT_TRUE(test, taking);
+	m->mon.reactions->taking = true;
+	KUNIT_EXPECT_EQ(test, react_once(m, HOUR, true, &taking), REACT_HELD_NS);
+	KUNIT_EXPECT_FALSE(test, taking);
 
 	mutex_lock(&m->mon.lock);
 	kvmhb_monitor_change(&m->mon, KVMHB_UNRESPONSIVE, KVMHB_CAUSE_KVM_ERROR);
