@@ -179,6 +179,8 @@ int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
 int kvmhb_monitor_set_deadlines(struct kvmhb_monitor *mon, const u64 *boot_ns,
 				const u64 *shutdown_ns);
 void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings);
+void kvmhb_monitor_lock_to_read(struct kvmhb_monitor *mon);
+void kvmhb_monitor_unlock_to_read(struct kvmhb_monitor *mon);
 void kvmhb_monitor_stale(struct kvmhb_monitor *mon, unsigned long *cpus);
 int kvmhb_monitor_show_judgement(struct kvmhb_monitor *mon, char *buf,
 				 int (*show)(const struct kvmhb_judgement *judged, char *buf));

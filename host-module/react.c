@@ -436,7 +436,7 @@ void kvmhb_react_show(struct kvmhb_monitor *mon, struct kvmhb_reactions_shown *s
 
 	*shown = (struct kvmhb_reactions_shown) {};
 	kvmhb_policy_init(&shown->policy);
-	mutex_lock(&mon->lock);
+	kvmhb_monitor_lock_to_read(mon);
 	react = mon->reactions;
 	if (react) {
 		*shown = (struct kvmhb_reactions_shown) {
@@ -448,7 +448,7 @@ void kvmhb_react_show(struct kvmhb_monitor *mon, struct kvmhb_reactions_shown *s
 			.muted = react->muted,
 		};
 	}
-	mutex_unlock(&mon->lock);
+	kvmhb_monitor_unlock_to_read(mon);
 }
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What users set, and what they read. */
 #include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/pid.h>
 #include <linux/slab.h>
@@ -123,6 +124,36 @@ unlock:
 }
 
 /**
+ * kvmhb_monitor_lock_to_read - take @mon->lock for whoever reads a file of it
+ * @mon: the monitor
+ *
+ * That may be anybody, who may starve his thread of its CPU as he likes. So it does not queue for
+ * the lock, which would then be its own from when it is next in turn, though it does not run; nor
+ * does it lose its CPU with it. Context: process, in which it sleeps; not until
+ * kvmhb_monitor_unlock_to_read().
+ */
+void kvmhb_monitor_lock_to_read(struct kvmhb_monitor *mon)
+{
+	for (;;) {
+		preempt_disable();
+		if (mutex_trylock(&mon->lock))
+			return;
+		preempt_enable();
+		fsleep(USEC_PER_MSEC);
+	}
+}
+
+/**
+ * kvmhb_monitor_unlock_to_read - undo kvmhb_monitor_lock_to_read()
+ * @mon: the monitor
+ */
+void kvmhb_monitor_unlock_to_read(struct kvmhb_monitor *mon)
+{
+	mutex_unlock(&mon->lock);
+	preempt_enable();
+}
+
+/**
  * kvmhb_monitor_read - take all readings at once
  * @mon: the monitor
  * @readings: where to store them
@@ -131,7 +162,7 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 {
 	u64 last_at_ns, now_ns, excused_ns;
 
-	mutex_lock(&mon->lock);
+	kvmhb_monitor_lock_to_read(mon);
 	last_at_ns = kvmhb_tally_last_beat_at_ns(&mon->tally);
 	excused_ns = kvmhb_tally_excused_ns(&mon->tally, last_at_ns);
 	now_ns = kvmhb_monitor_now_ns(mon);
@@ -154,7 +185,7 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 	readings->suspicion_milli =
 		kvmhb_suspicion_milli(&readings->gaps, mon->timing.interval_ns,
 				      kvmhb_minus(readings->last_beat_ns, excused_ns));
-	mutex_unlock(&mon->lock);
+	kvmhb_monitor_unlock_to_read(mon);
 }
 
 /**
@@ -165,10 +196,10 @@ void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readin
 void kvmhb_monitor_stale(struct kvmhb_monitor *mon, unsigned long *cpus)
 {
 	bitmap_zero(cpus, KVMHB_PULSE_MAX_SLOTS);
-	mutex_lock(&mon->lock);
+	kvmhb_monitor_lock_to_read(mon);
 	if (mon->verdict.state == KVMHB_DEGRADED)
 		kvmhb_watch_stale(&mon->watch, cpus);
-	mutex_unlock(&mon->lock);
+	kvmhb_monitor_unlock_to_read(mon);
 }
 
 /**
@@ -177,15 +208,16 @@ void kvmhb_monitor_stale(struct kvmhb_monitor *mon, unsigned long *cpus)
  * @buf: where to
  * @show: writes it there
  *
- * Return: what @show returns. Context: process; @show is called with @mon->lock held.
+ * Return: what @show returns. Context: process; @show is called with @mon->lock held, and may not
+ * sleep.
  */
 int kvmhb_monitor_show_judgement(struct kvmhb_monitor *mon, char *buf,
 				 int (*show)(const struct kvmhb_judgement *judged, char *buf))
 {
 	int ret;
 
-	mutex_lock(&mon->lock);
+	kvmhb_monitor_lock_to_read(mon);
 	ret = show(&mon->watch.judged, buf);
-	mutex_unlock(&mon->lock);
+	kvmhb_monitor_unlock_to_read(mon);
 	return ret;
 }

@@ -198,8 +198,12 @@ static void monitor_in_time(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, hrtimer_active(&m->mon.turn.timer));
 }
 
+/* Whoever may lose his CPU with the lock keeps all looks waiting. */
+static bool loses_cpu;
+
 static int show_silence(const struct kvmhb_judgement *judged, char *buf)
 {
+	loses_cpu = preemptible();
 	*(u64 *)buf = judged->silence_ns;
 	return judged->verdict.cause;
 }
@@ -236,6 +240,7 @@ static void monitor_counts_silence(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&m->mon.tally.missed), 0);
 	KUNIT_EXPECT_EQ(test, kvmhb_monitor_show_judgement(&m->mon, (char *)&silence_ns,
 							   show_silence), KVMHB_CAUSE_UNKNOWN);
+	KUNIT_EXPECT_FALSE(test, loses_cpu);
 	KUNIT_EXPECT_GE(test, silence_ns, 21 * HOUR / 5);
 
 	/* The first beat wakes, once, and is counted with what it ends. */
