@@ -118,14 +118,14 @@ static void host_hear(void *info)
  * @old_ns: the latest in the time before, ns
  */
 struct kvmhb_lateness {
-	spinlock_t lock;	/* of who writes the others */
+	raw_spinlock_t lock;	/* of who writes the others */
 	unsigned long end;
 	u64 new_ns;
 	u64 old_ns;
 };
 
 static struct kvmhb_lateness lateness = {
-	.lock = __SPIN_LOCK_UNLOCKED(lateness.lock),
+	.lock = __RAW_SPIN_LOCK_UNLOCKED(lateness.lock),
 	.end = INITIAL_JIFFIES,
 };
 
@@ -139,7 +139,7 @@ void kvmhb_host_late(u64 late_ns)
 	    !time_after(jiffies, READ_ONCE(lateness.end)))
 		return;
 	/* Who finds it locked is as late as who is there, more or less. */
-	if (!spin_trylock(&lateness.lock))
+	if (!raw_spin_trylock(&lateness.lock))
 		return;
 	if (time_after(jiffies, lateness.end)) {
 		WRITE_ONCE(lateness.end, jiffies + LATELY);
@@ -147,7 +147,7 @@ void kvmhb_host_late(u64 late_ns)
 		WRITE_ONCE(lateness.new_ns, 0);
 	}
 	WRITE_ONCE(lateness.new_ns, max(lateness.new_ns, late_ns));
-	spin_unlock(&lateness.lock);
+	raw_spin_unlock(&lateness.lock);
 }
 
 /**

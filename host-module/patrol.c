@@ -27,8 +27,10 @@
 
 /**
  * struct kvmhb_patrol - the guests that are looked at together
- * @lock: protects all of it; taken with the lock of a turn held
+ * @lock: protects all of it; taken with the lock of a turn held. Threads of all VMMs take it, and
+ *	a VMM may starve its own: who has this lock keeps its CPU
  * @turns: their &kvmhb_turn.entry
+ * @unseen: those of them that a walk has yet to come to
  * @due: those of them that a walk has found due, and not yet looked at
  * @looking_at: the one that is being looked at without @lock, or NULL; waited for as a
  *	variable
@@ -38,8 +40,9 @@
  * @work: walks through @turns
  */
 struct kvmhb_patrol {
-	struct mutex lock;	/* of all below */
+	raw_spinlock_t lock;	/* of all below */
 	struct list_head turns;
+	struct list_head unseen;
 	struct list_head due;
 	const struct kvmhb_turn *looking_at;
 	u64 next_at_ns;
@@ -79,40 +82,65 @@ static bool patrol_is_due(const struct kvmhb_turn *turn, u64 beat_due_ns, u64 du
  * is the workers' part.
  */
 static void patrol_look_at(struct kvmhb_patrol *patrol, struct kvmhb_turn *turn)
+	__must_hold(&patrol->lock)
 {
 	lockdep_assert_held(&patrol->lock);
 
 	/* Until we say so, the turn is not freed. */
 	WRITE_ONCE(patrol->looking_at, turn);
-	mutex_unlock(&patrol->lock);
+	raw_spin_unlock(&patrol->lock);
 	if (!turn->look(turn, KVMHB_LOOKER_PATROL, READ_ONCE(patrol->asked_at_ns)))
 		queue_work(patrol_wq, &turn->work);
 	/* Pairs with the acquire in kvmhb_turn_uninit(). */
 	store_release_wake_up(&patrol->looking_at, NULL);
-	mutex_lock(&patrol->lock);
+	raw_spin_lock(&patrol->lock);
+}
+
+/* How many guests a walk passes before it lets others have its CPU. */
+#define PATROL_STRETCH	256
+
+/* Finds out who is due, and when the others will be. */
+static u64 patrol_pass(struct kvmhb_patrol *patrol)
+	__must_hold(&patrol->lock)
+{
+	u64 now_ns = ktime_get_ns();
+	u64 next_at_ns = U64_MAX;
+	unsigned int nr = 0;
+
+	lockdep_assert_held(&patrol->lock);
+
+	list_splice_init(&patrol->turns, &patrol->unseen);
+	while (!list_empty(&patrol->unseen)) {
+		struct kvmhb_turn *turn = list_first_entry(&patrol->unseen, struct kvmhb_turn,
+							   entry);
+		/* Once: with thousands of guests, most of the walk is this. */
+		u64 beat_due_ns = READ_ONCE(turn->beat_due_ns);
+		u64 due_at_ns = kvmhb_turn_due_by_ns(turn, beat_due_ns);
+
+		if (patrol_is_due(turn, beat_due_ns, due_at_ns, now_ns)) {
+			list_move_tail(&turn->entry, &patrol->due);
+		} else {
+			list_move_tail(&turn->entry, &patrol->turns);
+			next_at_ns = min(next_at_ns, due_at_ns);
+		}
+		if (++nr % PATROL_STRETCH)
+			continue;
+		raw_spin_unlock(&patrol->lock);
+		cond_resched();
+		raw_spin_lock(&patrol->lock);
+	}
+	return next_at_ns;
 }
 
 static void patrol_walk(struct work_struct *work)
 {
 	struct kvmhb_patrol *patrol = container_of(work, struct kvmhb_patrol, work);
-	struct kvmhb_turn *turn, *next;
-	u64 next_at_ns = U64_MAX;
-	u64 now_ns;
+	struct kvmhb_turn *turn;
 
-	mutex_lock(&patrol->lock);
-	now_ns = ktime_get_ns();
-	list_for_each_entry_safe(turn, next, &patrol->turns, entry) {
-		/* Once: with thousands of guests, most of the walk is this. */
-		u64 beat_due_ns = READ_ONCE(turn->beat_due_ns);
-		u64 due_at_ns = kvmhb_turn_due_by_ns(turn, beat_due_ns);
-
-		if (patrol_is_due(turn, beat_due_ns, due_at_ns, now_ns))
-			list_move_tail(&turn->entry, &patrol->due);
-		else
-			next_at_ns = min(next_at_ns, due_at_ns);
-	}
+	raw_spin_lock(&patrol->lock);
+	/* Who joins from here on may have it come by earlier. */
 	patrol->next_at_ns = U64_MAX;
-	patrol_come_by(patrol, next_at_ns);
+	patrol_come_by(patrol, patrol_pass(patrol));
 
 	/* Having been looked at, each says itself when it is due again. */
 	while (!list_empty(&patrol->due)) {
@@ -120,7 +148,7 @@ static void patrol_walk(struct work_struct *work)
 		list_move_tail(&turn->entry, &patrol->turns);
 		patrol_look_at(patrol, turn);
 	}
-	mutex_unlock(&patrol->lock);
+	raw_spin_unlock(&patrol->lock);
 }
 
 static enum hrtimer_restart patrol_expired(struct hrtimer *timer)
@@ -134,22 +162,22 @@ static enum hrtimer_restart patrol_expired(struct hrtimer *timer)
 
 static void patrol_join(struct kvmhb_patrol *patrol, struct kvmhb_turn *turn)
 {
-	mutex_lock(&patrol->lock);
+	raw_spin_lock(&patrol->lock);
 	if (!turn->patrol) {
 		turn->patrol = patrol;
 		list_add_tail(&turn->entry, &patrol->turns);
 	}
 	patrol_come_by(patrol, kvmhb_turn_due_at_ns(turn));
-	mutex_unlock(&patrol->lock);
+	raw_spin_unlock(&patrol->lock);
 }
 
 static void patrol_leave(struct kvmhb_turn *turn)
 {
 	if (!turn->patrol)
 		return;
-	mutex_lock(&turn->patrol->lock);
+	raw_spin_lock(&turn->patrol->lock);
 	list_del(&turn->entry);
-	mutex_unlock(&turn->patrol->lock);
+	raw_spin_unlock(&turn->patrol->lock);
 	turn->patrol = NULL;
 }
 
@@ -325,8 +353,9 @@ int kvmhb_turns_init(void)
 	if (!patrol_wq)
 		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(patrols); i++) {
-		mutex_init(&patrols[i].lock);
+		raw_spin_lock_init(&patrols[i].lock);
 		INIT_LIST_HEAD(&patrols[i].turns);
+		INIT_LIST_HEAD(&patrols[i].unseen);
 		INIT_LIST_HEAD(&patrols[i].due);
 		patrols[i].next_at_ns = U64_MAX;
 		INIT_WORK(&patrols[i].work, patrol_walk);
@@ -354,7 +383,6 @@ void kvmhb_turns_exit(void)
 		hrtimer_cancel(&patrols[i].timer);
 		cancel_work_sync(&patrols[i].work);
 		WARN_ON(!list_empty(&patrols[i].turns));
-		mutex_destroy(&patrols[i].lock);
 	}
 	destroy_workqueue(patrol_wq);
 }

@@ -112,7 +112,8 @@ struct kvmhb_log_window {
 
 /* Of all else, and of outages; under the lock. */
 static struct kvmhb_log_window windows[2];
-static DEFINE_SPINLOCK(windows_lock);
+/* Threads of all VMMs take these two, and a VMM may starve its own, on PREEMPT_RT with a lock. */
+static DEFINE_RAW_SPINLOCK(windows_lock);
 
 static bool report_may_log(struct kvmhb_reporter *reporter, bool outage)
 {
@@ -121,7 +122,7 @@ static bool report_may_log(struct kvmhb_reporter *reporter, bool outage)
 	unsigned int *count;
 	bool may;
 
-	spin_lock(&windows_lock);
+	raw_spin_lock(&windows_lock);
 	if (!window->nr || time_after(jiffies, window->end)) {
 		missed = window->missed;
 		*window = (struct kvmhb_log_window) {
@@ -134,7 +135,7 @@ static bool report_may_log(struct kvmhb_reporter *reporter, bool outage)
 	may = *count < ALL_BURST;
 	*count += may;
 	window->missed += !may;
-	spin_unlock(&windows_lock);
+	raw_spin_unlock(&windows_lock);
 
 	if (missed)
 		pr_warn(KBUILD_MODNAME ": %u callbacks suppressed\n", missed);
@@ -184,7 +185,7 @@ static void report_trace(const struct device *dev, const struct kvmhb_transition
 
 /* Those whose listeners are still to be notified, under the lock. */
 static LIST_HEAD(notify_later);
-static DEFINE_SPINLOCK(notify_lock);
+static DEFINE_RAW_SPINLOCK(notify_lock);
 /* The one whose listeners are being notified, or NULL; waited for as a variable. */
 static const struct kvmhb_reporter *notifying;
 
@@ -200,17 +201,17 @@ static void report_notify_work(struct work_struct *work)
 	LIST_HEAD(now);
 
 	/* Those that come in meanwhile have their own time. */
-	spin_lock(&notify_lock);
+	raw_spin_lock(&notify_lock);
 	list_splice_init(&notify_later, &now);
-	spin_unlock(&notify_lock);
+	raw_spin_unlock(&notify_lock);
 
 	for (;;) {
-		spin_lock(&notify_lock);
+		raw_spin_lock(&notify_lock);
 		reporter = list_first_entry_or_null(&now, struct kvmhb_reporter, notify_entry);
 		if (reporter)
 			list_del_init(&reporter->notify_entry);
 		WRITE_ONCE(notifying, reporter);
-		spin_unlock(&notify_lock);
+		raw_spin_unlock(&notify_lock);
 		if (!reporter)
 			break;
 		report_notify(reporter);
@@ -227,11 +228,11 @@ static void report_to_listeners(struct kvmhb_reporter *reporter)
 	u64 now_ns = ktime_get_ns();
 	bool pending;
 
-	spin_lock(&notify_lock);
+	raw_spin_lock(&notify_lock);
 	pending = !list_empty(&reporter->notify_entry);
 	if (!pending && now_ns < reporter->notify_from_ns)
 		list_add_tail(&reporter->notify_entry, &notify_later);
-	spin_unlock(&notify_lock);
+	raw_spin_unlock(&notify_lock);
 	if (pending)
 		return;
 
@@ -253,10 +254,10 @@ void kvmhb_report_flush(struct kvmhb_reporter *reporter)
 {
 	bool pending;
 
-	spin_lock(&notify_lock);
+	raw_spin_lock(&notify_lock);
 	pending = !list_empty(&reporter->notify_entry);
 	list_del_init(&reporter->notify_entry);
-	spin_unlock(&notify_lock);
+	raw_spin_unlock(&notify_lock);
 	if (pending)
 		report_notify(reporter);
 	/* Acquire: pairs with the release in report_notify_work(). */

@@ -122,6 +122,32 @@ static void patrol_is_shared(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_at_ns, due_at_ns + HOUR / 2);
 }
 
+/* A walk that lets others have its CPU now and then passes each once. */
+static void patrol_walks_in_stretches(struct kunit *test)
+{
+	const unsigned int nr = 2 * PATROL_STRETCH + 2;
+	struct looked **l = kunit_kcalloc(test, nr, sizeof(*l), GFP_KERNEL);
+	u64 now_ns = ktime_get_ns();
+	unsigned int i, round;
+
+	KUNIT_ASSERT_NOT_NULL(test, l);
+	walk(HOUR);	/* forgets those of other tests */
+	for (i = 0; i < nr; i++) {
+		l[i] = looked_init(test);
+		on_patrol(l[i], HOUR, now_ns + (i % 2 ? 2 * HOUR + i : HOUR / 4), 0);
+	}
+	for (round = 1; round < 3; round++) {
+		walk(HOUR);
+		for (i = 0; i < nr; i++)
+			if (looks_of(l[i]) != (i % 2 ? 0 : round))
+				break;
+		KUNIT_EXPECT_EQ(test, i, nr);
+		/* It comes again for the first of those that are left. */
+		if (round == 1)
+			KUNIT_EXPECT_EQ(test, patrol_of(HOUR)->next_at_ns, now_ns + 2 * HOUR + 1);
+	}
+}
+
 /* If beats are all that there is to see, the look is due so long after the last. */
 static void patrol_by_beats(struct kunit *test)
 {
@@ -364,6 +390,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(patrol_comes_by),
 	KUNIT_CASE(patrol_leaves_to_a_worker),
 	KUNIT_CASE(patrol_is_shared),
+	KUNIT_CASE(patrol_walks_in_stretches),
 	KUNIT_CASE(patrol_by_beats),
 	KUNIT_CASE(turn_by_timer),
 	KUNIT_CASE(turn_moves),
