@@ -429,6 +429,18 @@ static void monitor_revive(struct kvmhb_monitor *mon)
 		kvmhb_monitor_change(mon, KVMHB_ALIVE, KVMHB_CAUSE_NONE);
 }
 
+/*
+ * The next beat of a silent guest wakes a worker, who finds it alive. While the VM is paused he
+ * would find nothing, each time: it may not beat, but nobody keeps it from ringing.
+ */
+static void monitor_ask_for_attention(struct kvmhb_monitor *mon)
+{
+	lockdep_assert_held(&mon->lock);
+
+	WRITE_ONCE(mon->tally.attention,
+		   !mon->paused_at_ns && !kvmhb_verdict_beats(&mon->verdict));
+}
+
 /**
  * kvmhb_monitor_look - look at the guest, if its VM runs, and bring the state up to date
  * @mon: the monitor
@@ -445,7 +457,7 @@ void kvmhb_monitor_look(struct kvmhb_monitor *mon)
 		monitor_revive(mon);
 		look_in_ns = monitor_look_and_react(mon);
 	}
-	WRITE_ONCE(mon->tally.attention, !kvmhb_verdict_beats(&mon->verdict));
+	monitor_ask_for_attention(mon);
 	monitor_look_again(mon, look_in_ns);
 }
 
@@ -492,7 +504,7 @@ static void monitor_hear(struct kvmhb_monitor *mon, u32 word)
 	}
 	again = new.state == mon->verdict.state && new.cause == mon->verdict.cause;
 	kvmhb_monitor_change(mon, new.state, new.cause);
-	WRITE_ONCE(mon->tally.attention, !kvmhb_verdict_beats(&mon->verdict));
+	monitor_ask_for_attention(mon);
 	/* As often as a user sets an interval: the turn is still that of the one before. */
 	if (retuning && !mon->retuning)
 		kvmhb_turn_now(&mon->turn);

@@ -545,6 +545,34 @@ static void monitor_sees_a_beat_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->nr_said, nr + 1);
 }
 
+/* Of a guest whose VM is paused, and which rings all the same, nobody is woken. */
+static void monitor_sleeps_through_a_pause(struct kunit *test)
+{
+	struct monitor_test *m = patient_monitor(test);
+
+	attach_and_arm(m);
+	kvmhb_monitor_pause(&m->mon);
+	beat(m);
+	look_now(m);
+	beat(m);
+	say(m, KVM_HEARTBEAT_DUMPING);
+	beat(m);
+	beat(m);
+	KUNIT_EXPECT_EQ(test, m->wakes, 0);
+	expect_verdict(test, m, KVMHB_PANICKED, KVMHB_CAUSE_DUMPING, "paused");
+	say(m, KVM_HEARTBEAT_ARM);
+	silent_for(m, 2 * HOUR);
+	kvmhb_monitor_resume(&m->mon);
+	look_now(m);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "goes on");
+	KUNIT_EXPECT_EQ(test, m->wakes, 0);
+	silent_for(m, 2 * HOUR);
+	expect_verdict(test, m, KVMHB_LATE, KVMHB_CAUSE_NONE, "late");
+	beat(m);
+	KUNIT_EXPECT_EQ(test, m->wakes, 1);
+	expect_verdict(test, m, KVMHB_ALIVE, KVMHB_CAUSE_NONE, "back");
+}
+
 /* What a guest does after it was accused says why, whatever it did before. */
 static void monitor_sees_why_from_then_on(struct kunit *test)
 {
@@ -578,6 +606,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(monitor_retunes_who_pulses),
 	KUNIT_CASE(monitor_stirs),
 	KUNIT_CASE(monitor_sees_why_from_then_on),
+	KUNIT_CASE(monitor_sleeps_through_a_pause),
 	{}
 };
 
