@@ -43,13 +43,21 @@ struct kvmhb_transfer {
 	struct kvmhb_saved saved;
 };
 
+static void transfer_free(struct kvmhb_transfer *transfer)
+{
+	kvfree(transfer->saved.slots);
+	kvfree(transfer->before);
+	kvfree(transfer->data);
+	transfer->saved.slots = NULL;
+	transfer->before = NULL;
+	transfer->data = NULL;
+}
+
 static int transfer_release(struct inode *inode, struct file *file)
 {
 	struct kvmhb_transfer *transfer = file->private_data;
 
-	kvfree(transfer->saved.slots);
-	kvfree(transfer->before);
-	kvfree(transfer->data);
+	transfer_free(transfer);
 	mutex_destroy(&transfer->lock);
 	kfree(transfer);
 	return 0;
@@ -330,7 +338,8 @@ struct file *kvmhb_transfer_file(struct kvmhb_transfer *transfer)
  * kvmhb_transfer_end - let go of a transfer
  * @transfer: of either way, or NULL
  *
- * From here on the file is the VMM's alone, and says that it is of no use (ENODEV).
+ * From here on the file is the VMM's alone, and says that it is of no use (ENODEV). It may be
+ * kept for as long as the VMM likes, and holds no memory.
  */
 void kvmhb_transfer_end(struct kvmhb_transfer *transfer)
 {
@@ -338,6 +347,7 @@ void kvmhb_transfer_end(struct kvmhb_transfer *transfer)
 		return;
 	mutex_lock(&transfer->lock);
 	transfer->hb = NULL;
+	transfer_free(transfer);
 	mutex_unlock(&transfer->lock);
 	fput(transfer->file);
 }

@@ -64,6 +64,60 @@ TEST_F(pair, migration_ends)
 	}
 }
 
+/* How many objects of 8 KiB the kernel has, or -1 if that cannot be read. */
+static long count_large_objects(bool shrink)
+{
+	long sum = 0, objects;
+	char line[256], name[64], path[128];
+	FILE *caches = fopen("/proc/slabinfo", "re");
+
+	if (!caches)
+		return -1;
+	while (fgets(line, sizeof(line), caches)) {
+		if (sscanf(line, "%63s %ld", name, &objects) != 2 ||
+		    strncmp(name, "kmalloc-", 8) || !strstr(name, "-8k"))
+			continue;
+		sum += objects;
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", name);
+		if (shrink)
+			write_file(path, "1");
+	}
+	fclose(caches);
+	return sum;
+}
+
+/*
+ * A stream's room, and the one by which a refused one is undone, are two of them. KASAN keeps what
+ * was freed until its cache is to shrink.
+ */
+static long large_objects(void)
+{
+	count_large_objects(true);
+	return count_large_objects(false);
+}
+
+/* Only the VMM's limit of files bounds how many it keeps. */
+TEST_F(hb, migration_files_that_are_over_hold_no_memory)
+{
+	int fds[64];
+	unsigned int i;
+	long before;
+
+	ASSERT_EQ(0, mig_set(&self->m, VFIO_DEVICE_STATE_RESUMING, &fds[0]));
+	before = large_objects();
+	ASSERT_LT(0, before);
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (i)
+			ASSERT_EQ(0, mig_set(&self->m, VFIO_DEVICE_STATE_RESUMING, &fds[i]));
+		ASSERT_EQ(0, ioctl(self->m.device, VFIO_DEVICE_RESET));
+		EXPECT_TRUE(is_dead(fds[i]));
+	}
+	/* What others have meanwhile is less than one of each. */
+	EXPECT_LT(large_objects(), before + (long)ARRAY_SIZE(fds) / 2);
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
 /* It has moved if the whole stream was taken, and the VM has not run since. */
 TEST_F(hb, migration_has_moved)
 {
