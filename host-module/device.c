@@ -237,7 +237,7 @@ void kvmhb_device_close(struct kvmhb_device *hb)
 /**
  * kvmhb_device_init - make a device
  * @hb: what to initialise, all zero
- * @dev: the device by whose name it is known; outlives it
+ * @dev: the device by whose name it is known, until kvmhb_device_stop() returns
  * @config: the configuration that it begins with
  * @ops: what its face does for the monitor
  */
@@ -250,8 +250,17 @@ void kvmhb_device_init(struct kvmhb_device *hb, struct device *dev,
 }
 
 /**
+ * kvmhb_device_stop - go on with nothing any more
+ * @hb: the device, closed; nobody opens, sets or reads it any more
+ */
+void kvmhb_device_stop(struct kvmhb_device *hb)
+{
+	kvmhb_monitor_stop(&hb->monitor);
+}
+
+/**
  * kvmhb_device_uninit - unmake a device
- * @hb: what kvmhb_device_init() initialised, closed
+ * @hb: what kvmhb_device_init() initialised, stopped
  */
 void kvmhb_device_uninit(struct kvmhb_device *hb)
 {

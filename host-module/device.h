@@ -40,6 +40,7 @@ struct kvmhb_device {
 void kvmhb_device_init(struct kvmhb_device *hb, struct device *dev,
 		       const struct kvmhb_config *config,
 		       const struct kvmhb_monitor_ops *ops);
+void kvmhb_device_stop(struct kvmhb_device *hb);
 void kvmhb_device_uninit(struct kvmhb_device *hb);
 int kvmhb_device_open(struct kvmhb_device *hb, struct kvm *kvm);
 void kvmhb_device_close(struct kvmhb_device *hb);

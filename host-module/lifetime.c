@@ -116,7 +116,7 @@ void kvmhb_monitor_detach(struct kvmhb_monitor *mon)
 /**
  * kvmhb_monitor_init - make a monitor
  * @mon: what to initialise
- * @dev: the device by whose name it is known; outlives it
+ * @dev: the device by whose name it is known, until kvmhb_monitor_stop() returns
  * @config: what it begins with
  * @ops: the way back to its device
  */
@@ -137,14 +137,24 @@ void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 }
 
 /**
- * kvmhb_monitor_uninit - unmake a monitor
- * @mon: what kvmhb_monitor_init() initialised, detached
+ * kvmhb_monitor_stop - look, do and announce nothing any more
+ * @mon: the monitor, detached; nobody attaches, sets or reads it any more
+ *
+ * When it returns, the monitor's device is used no more.
  */
-void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
+void kvmhb_monitor_stop(struct kvmhb_monitor *mon)
 {
 	kvmhb_react_stop(mon);
 	kvmhb_report_flush(&mon->reporter);	/* a mute may have ended since the last VM */
 	kvmhb_turn_uninit(&mon->turn);
+}
+
+/**
+ * kvmhb_monitor_uninit - unmake a monitor
+ * @mon: what kvmhb_monitor_init() initialised, stopped
+ */
+void kvmhb_monitor_uninit(struct kvmhb_monitor *mon)
+{
 	kfree(mon->reactions);
 	kfree(mon->deadlines);
 	kvmhb_watch_uninit(&mon->watch);

@@ -163,6 +163,7 @@ void kvmhb_monitors_exit(void);
 void kvmhb_monitor_init(struct kvmhb_monitor *mon, struct device *dev,
 			const struct kvmhb_config *config,
 			const struct kvmhb_monitor_ops *ops);
+void kvmhb_monitor_stop(struct kvmhb_monitor *mon);
 void kvmhb_monitor_uninit(struct kvmhb_monitor *mon);
 void kvmhb_monitor_attach(struct kvmhb_monitor *mon, const struct kvmhb_vm *vm);
 void kvmhb_monitor_detach(struct kvmhb_monitor *mon);
@@ -178,9 +179,9 @@ int kvmhb_monitor_configure(struct kvmhb_monitor *mon, const u64 *interval_ns,
 			    const u64 *timeout_ns);
 int kvmhb_monitor_set_deadlines(struct kvmhb_monitor *mon, const u64 *boot_ns,
 				const u64 *shutdown_ns);
-void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings);
 void kvmhb_monitor_lock_to_read(struct kvmhb_monitor *mon);
 void kvmhb_monitor_unlock_to_read(struct kvmhb_monitor *mon);
+void kvmhb_monitor_read(struct kvmhb_monitor *mon, struct kvmhb_readings *readings);
 void kvmhb_monitor_stale(struct kvmhb_monitor *mon, unsigned long *cpus);
 int kvmhb_monitor_show_judgement(struct kvmhb_monitor *mon, char *buf,
 				 int (*show)(const struct kvmhb_judgement *judged, char *buf));

@@ -403,6 +403,7 @@ struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_conf
 	ret = vfio_apply_policy(&face->hb.monitor, policy) ?:
 	      vfio_register_emulated_iommu_dev(&face->vdev);
 	if (ret) {
+		kvmhb_device_stop(&face->hb);
 		vfio_put_device(&face->vdev);
 		return ERR_PTR(ret);
 	}
@@ -413,10 +414,12 @@ struct kvmhb_vfio *kvmhb_vfio_create(struct device *dev, const struct kvmhb_conf
  * kvmhb_vfio_remove - undo kvmhb_vfio_create()
  * @face: the device
  *
- * Waits for the VMM to close it.
+ * Waits for the VMM to close it. That may still hold a reference for a moment, by the device's
+ * own file: what it frees then has long stopped.
  */
 void kvmhb_vfio_remove(struct kvmhb_vfio *face)
 {
 	vfio_unregister_group_dev(&face->vdev);
+	kvmhb_device_stop(&face->hb);
 	vfio_put_device(&face->vdev);
 }

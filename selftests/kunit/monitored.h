@@ -100,6 +100,7 @@ static inline void monitor_test_exit(void *data)
 
 	if (m->mon.verdict.state != KVMHB_DETACHED)
 		kvmhb_monitor_detach(&m->mon);
+	kvmhb_monitor_stop(&m->mon);
 	kvmhb_monitor_uninit(&m->mon);
 	root_device_unregister(m->mon.tally.dev);
 	kvmhb_pulse_uninit(&m->pulse);
