@@ -110,8 +110,8 @@ static u64 evidence_picked_ns(struct task_struct *task, const struct kvmhb_vcpu 
  * What a thread has executed and the scheduler has yet to count, of the time for which it has
  * had its CPU: as much as there is between two ticks, or two of the rare ones of a full dynticks
  * CPU, and one of them may be late. The rest was taken from the CPU, by another hypervisor or by
- * interrupts, which the scheduler leaves out if the kernel can tell (CONFIG_PARAVIRT and
- * CONFIG_IRQ_TIME_ACCOUNTING).
+ * interrupts, which the scheduler leaves out if the kernel can tell
+ * (CONFIG_PARAVIRT_TIME_ACCOUNTING and CONFIG_IRQ_TIME_ACCOUNTING).
  */
 static u64 evidence_uncounted_ns(struct task_struct *task, u64 ns)
 {
