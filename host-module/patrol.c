@@ -30,7 +30,6 @@
  * @lock: protects all of it; taken with the lock of a turn held. Threads of all VMMs take it, and
  *	a VMM may starve its own: who has this lock keeps its CPU
  * @turns: their &kvmhb_turn.entry
- * @unseen: those of them that a walk has yet to come to
  * @due: those of them that a walk has found due, and not yet looked at
  * @looking_at: the one that is being looked at without @lock, or NULL; waited for as a
  *	variable
@@ -42,7 +41,6 @@
 struct kvmhb_patrol {
 	raw_spinlock_t lock;	/* of all below */
 	struct list_head turns;
-	struct list_head unseen;
 	struct list_head due;
 	const struct kvmhb_turn *looking_at;
 	u64 next_at_ns;
@@ -105,29 +103,30 @@ static u64 patrol_pass(struct kvmhb_patrol *patrol)
 {
 	u64 now_ns = ktime_get_ns();
 	u64 next_at_ns = U64_MAX;
+	struct kvmhb_turn *turn, *next;
 	unsigned int nr = 0;
+	LIST_HEAD(place);
 
 	lockdep_assert_held(&patrol->lock);
 
-	list_splice_init(&patrol->turns, &patrol->unseen);
-	while (!list_empty(&patrol->unseen)) {
-		struct kvmhb_turn *turn = list_first_entry(&patrol->unseen, struct kvmhb_turn,
-							   entry);
+	list_for_each_entry_safe(turn, next, &patrol->turns, entry) {
 		/* Once: with thousands of guests, most of the walk is this. */
 		u64 beat_due_ns = READ_ONCE(turn->beat_due_ns);
 		u64 due_at_ns = kvmhb_turn_due_by_ns(turn, beat_due_ns);
 
-		if (patrol_is_due(turn, beat_due_ns, due_at_ns, now_ns)) {
+		if (patrol_is_due(turn, beat_due_ns, due_at_ns, now_ns))
 			list_move_tail(&turn->entry, &patrol->due);
-		} else {
-			list_move_tail(&turn->entry, &patrol->turns);
+		else
 			next_at_ns = min(next_at_ns, due_at_ns);
-		}
 		if (++nr % PATROL_STRETCH)
 			continue;
+		/* Who is next may leave meanwhile, its place does not. Nobody else walks. */
+		list_add_tail(&place, &next->entry);
 		raw_spin_unlock(&patrol->lock);
 		cond_resched();
 		raw_spin_lock(&patrol->lock);
+		next = list_entry(place.next, struct kvmhb_turn, entry);
+		list_del(&place);
 	}
 	return next_at_ns;
 }
@@ -355,7 +354,6 @@ int kvmhb_turns_init(void)
 	for (i = 0; i < ARRAY_SIZE(patrols); i++) {
 		raw_spin_lock_init(&patrols[i].lock);
 		INIT_LIST_HEAD(&patrols[i].turns);
-		INIT_LIST_HEAD(&patrols[i].unseen);
 		INIT_LIST_HEAD(&patrols[i].due);
 		patrols[i].next_at_ns = U64_MAX;
 		INIT_WORK(&patrols[i].work, patrol_walk);
