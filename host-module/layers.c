@@ -155,7 +155,7 @@ void kvmhb_layers_forgive(struct kvmhb_layers *layers)
 }
 
 /**
- * kvmhb_layers_resume - go on after a pause
+ * kvmhb_layers_resume - go on after a pause, or by another interval
  * @layers: what has been seen of the pulse page
  *
  * What was stale is so until it moves; all else has just moved, as far as can be asked of it.
